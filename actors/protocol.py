@@ -94,7 +94,7 @@ class Ack(msgspec.Struct, frozen=True, gc=False):
     early: str = ""
     """Why the message is to be kept and delivered later, because it came too early."""
     operated: OperatorOutcome | None = None
-    """What became of the message, if it is an operator's command."""
+    """The outcome of the message, if it is an operator's command."""
 
 
 NO_BATCH = 0

@@ -1,4 +1,4 @@
-"""Rules of an app: what has to be true of the stored data of an order, after every commit.
+"""Rules of an app: conditions on the stored data of an order, checked after every commit.
 
     @rule("a flight is booked once")
     def booked_once(order: Stored) -> str | None:
@@ -40,7 +40,7 @@ class Stored:
 
     @property
     def has_ended(self) -> bool:
-        """True if all its sagas have ended, and there is one."""
+        """True if it has a saga, and all its sagas have ended."""
         return bool(self.sagas) and all(saga.ended for saga in self.sagas.values())
 
 

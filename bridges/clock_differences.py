@@ -1,4 +1,4 @@
-"""Warns of clocks that differ: deadlines are set by one machine and judged by another."""
+"""Warns of clocks that differ: deadlines are set by one machine and checked by another."""
 
 import structlog
 
@@ -6,7 +6,7 @@ log = structlog.get_logger("clocks")
 
 TOLERATED = 2.0
 """Seconds by which clocks may differ without a warning. Deadlines are some seconds at least, and a
-worker that takes over a saga judges a deadline that another worker has set."""
+worker that takes over a saga checks a deadline that another worker has set."""
 
 
 def warn_of_difference(whose: str, seconds: float, **about: str) -> bool:

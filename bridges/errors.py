@@ -67,4 +67,4 @@ class StoreUnavailableError(StoreError, ConnectionError):
 
 
 class ConflictError(StoreUnavailableError):
-    """Another transaction was quicker; nothing is stored, and the same call may be repeated now."""
+    """Another transaction was faster; nothing is stored, and the same call may be repeated now."""

@@ -80,7 +80,7 @@ class App:
     """Clients that the harness and `simulate` use in place of `clients`: they call nothing outside.
     Each simulated run makes its own."""
     rules: Sequence[Rule] = attrs.field(default=(), converter=_rules)
-    """What has to be true of the stored data after every commit."""
+    """Rules that the stored data has to meet after every commit."""
     sample: Sample | None = None
     """Makes the message that starts a saga in a simulation, of a random generator and an order id.
     None: messages of all classes that start sagas, with random fields."""
@@ -116,6 +116,19 @@ class App:
     def roles(self) -> tuple[str, ...]:
         """Every role: the orchestrator, and those of the services."""
         return every_role(self.services)
+
+    @cached_property
+    def names_of_roles(self) -> dict[str, str]:
+        """The name of each role on screens: that of its service, unless it has several.
+
+        The database and consumer groups have the role itself.
+        """
+        services = {name: each.role for name, each in self.participants.items()}
+        names = {role: [name for name in services if services[name] == role] for role in self.roles}
+        return {
+            role: found[0] if len(found) == 1 and found[0] not in self.roles else role
+            for role, found in names.items()
+        }
 
     @cached_property
     def topics_of_roles(self) -> dict[str, tuple[str, ...]]:
@@ -223,6 +236,6 @@ def roles_here(settings: Settings, app: App) -> tuple[str, ...]:
         if role not in app.roles:
             raise SettingError(
                 "roles", ",".join(settings.roles),
-                f"{role!r} is no role of the app; it has {', '.join(app.roles)}",
+                f"{role!r} is no role of the app; it has {', '.join(app.names_of_roles.values())}",
             )  # fmt: skip
     return roles or app.roles

@@ -79,7 +79,7 @@ class Parts:
         default=attrs.Factory(lambda parts: Outages(parts.settings.outage_grace), takes_self=True)
     )
     outage_folder: Path | None = None
-    """Where outages of the database are noted for the next worker; None to note them nowhere."""
+    """Where outages of the database are stored for the next worker; None not to store them."""
     call_runner: Callable[[], CallRunner] = ThreadPools
     call_capacity: int = CAPACITY
     """Maximum number of running external calls per service; others wait in the database."""
@@ -143,7 +143,7 @@ def open_store(
 def adapter_of(settings: Settings) -> tuple[AdapterFactory, Any]:
     """The adapter of the log that the settings name, and what it needs to reach it."""
     if settings.kafka:
-        # Here, because Kafka's client takes long to load, and only those who name one need it.
+        # Imported here, because Kafka's client takes long to load, and is only needed with Kafka.
         from order_sagas.bridges.processor.kafka import KafkaLogAdapter
         from order_sagas.system.kafka_settings import kafka_log
 

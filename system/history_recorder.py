@@ -33,7 +33,7 @@ class HistoryRecorder:
     """Writes a row of `history` at the end of every interval between `start` and `close`.
 
     Figures of the whole system are read by the worker that owns shard 0. A row that cannot be
-    written is left out: history is no reason to stop.
+    written is left out: the worker does not stop for it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HistoryRecorder:
         return self
 
     def close(self) -> None:
-        """End it. A row that is being written is finished, if that takes no longer than a while."""
+        """Stop recording. A row that is being written is finished, within a time limit."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_WITHIN)
@@ -64,7 +64,7 @@ class HistoryRecorder:
     def record(self, now: float, *, is_over: bool = True) -> None:
         """Write the row of the interval that ends at `now` (epoch seconds). Raises BridgeError.
 
-        If it is not over, it is the one in which `now` is: a worker that goes on adds to its row.
+        If `now` is within an interval, it is this one: a worker that continues adds to its row.
         """
         at = round(now / FINE) * FINE - FINE if is_over else int(now) // FINE * FINE
         report = self._report()
@@ -79,7 +79,7 @@ class HistoryRecorder:
         self._before = report
 
     def _gauges(self, now: float) -> dict[str, Any]:
-        """How the whole system stands. Raises BridgeError."""
+        """The gauges of the whole system. Raises BridgeError."""
         settings = self._settings
         with queries.reading(settings.database) as db:
             services = ServicesOfSteps(registry_of(settings))
@@ -103,12 +103,12 @@ class HistoryRecorder:
         try:
             self.record(time.time(), is_over=is_over)
             self._failing = False
-        except Exception as error:  # whatever it is, the worker goes on
+        except Exception as error:  # any error: the worker continues
             self._lost(error)
 
     def _lost(self, error: Exception) -> None:
         self._disconnect()
-        if not self._failing:  # once for a row of failures
+        if not self._failing:  # once for consecutive failures
             _log.warning("history.not_written", error=str(error), pid=os.getpid())
         self._failing = True
 
@@ -119,7 +119,7 @@ class HistoryRecorder:
 
 
 def _figures(at: int, source: str, before: Report | None, now: Report) -> Figures:
-    """What was done between two reports; since the start, if there is no former one."""
+    """The counts between two reports; since the start, if there is no former one."""
     was = before or Report([], 0, 0, 0, 0, 0.0, 0.0, 0, 0.0)
     earlier = was.durations or [0] * len(now.durations)
     return Figures(

@@ -13,7 +13,7 @@ from order_sagas.bridges.http import Dependencies, HttpOptions, HttpServer
 from order_sagas.bridges.http.api.system_views import WorkerView
 from order_sagas.bridges.http.config import TimelineError
 from order_sagas.system.http_links import links_of
-from order_sagas.system.http_registry import leave_card
+from order_sagas.system.http_registry import register_http
 from order_sagas.system.log_client import check_log, log_access
 from order_sagas.system.logs import configure_logging
 from order_sagas.system.logs.log_file_slot import own_slot
@@ -58,7 +58,7 @@ def serve_http(
             surroundings_of(settings, sink.flush), options_of(settings), actors, on_failure
         )
         server.start()
-        leave_card(settings, name, server.address, restarts)
+        register_http(settings, name, server.address, restarts)
     except BaseException:
         actors.shutdown()
         raise
@@ -98,7 +98,7 @@ def surroundings_of(settings: Settings, flush: Callable[[], None]) -> Dependenci
         dead_letters=access.dead_letters,
         workers=lambda: workers_of(settings),
         topic_problems=_kept(access.problems),
-        check_log=access.knock,
+        check_log=access.check_reachable,
         flush=flush,
     )
 

@@ -14,7 +14,7 @@ from order_sagas.system.settings.location_types import database_url
 
 
 @attrs.frozen
-class HttpCard:
+class HttpRegistration:
     """The registry entry of one HTTP process."""
 
     pid: int
@@ -27,7 +27,7 @@ class HttpCard:
     """Absolute path, or URL without passwords."""
 
 
-def leave_card(settings: Settings, name: str, address: str, restarts: int) -> None:
+def register_http(settings: Settings, name: str, address: str, restarts: int) -> None:
     """Register this process under a `name` that no other uses.
 
     The entry is valid while its file is locked; the kernel releases the lock when the process ends.
@@ -36,21 +36,23 @@ def leave_card(settings: Settings, name: str, address: str, restarts: int) -> No
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / f"{name}.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     fcntl.flock(file, fcntl.LOCK_EX)
-    card = HttpCard(os.getpid(), address, time.time(), restarts, place_of(settings.database))
+    registration = HttpRegistration(
+        os.getpid(), address, time.time(), restarts, place_of(settings.database)
+    )
     os.truncate(file, 0)
-    os.write(file, json.dumps(attrs.asdict(card)).encode())
+    os.write(file, json.dumps(attrs.asdict(registration)).encode())
 
 
-def cards_of(settings: Settings) -> list[HttpCard]:
+def http_registrations(settings: Settings) -> list[HttpRegistration]:
     """Return the entries of running HTTP processes of this database, ordered by name."""
     found = []
     for path in sorted((settings.log_dir / "run").glob("http-*.json")):
         try:
-            card = HttpCard(**json.loads(path.read_bytes()))
+            registration = HttpRegistration(**json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError):
             continue  # incomplete: it is being written
-        if card.database == place_of(settings.database) and _is_held(path):
-            found.append(card)
+        if registration.database == place_of(settings.database) and _is_held(path):
+            found.append(registration)
     return found
 
 

@@ -20,8 +20,7 @@ from order_sagas.bridges.kafka.topic_cache import KeptTopic
 from order_sagas.bridges.kafka.topic_scan import KeptEnds, ends_of_topics, extents_of_topics
 from order_sagas.bridges.kafka.topics import check_topics, compacted_topics
 from order_sagas.bridges.logs.kafka_outbox import OutboxLog, TopicLetters, head_of
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.operations.topics import CompactedTopic, TopicProblem, problems
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.lag import Lag, lag_of_topics
@@ -107,9 +106,9 @@ class KafkaAccess:
         """Return the source of the dead letters of this log."""
         return TopicLetters(self._connection, self.settings.partitions, self.kept)
 
-    def knock(self) -> None:
+    def check_reachable(self) -> None:
         """Raise BridgeError unless a broker accepts connections."""
-        self._connection.knock()
+        self._connection.check_reachable()
 
     def check_topics(self, topics: Sequence[str]) -> None:
         """Raise BridgeError unless the topics exist with the right number of partitions."""
@@ -125,7 +124,8 @@ class KafkaAccess:
         topics = [topic for topic in app.topics if topic != DEAD_LETTERS]
         ends = self._ends_of(topics)
         with queries.reading(self.settings.database) as db:
-            return lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+            lag = lag_of_topics(db, ends, self.settings.kafka_group, app.topics_of_roles)
+        return lag.named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return a missing topic, or unread partitions and compacted topics."""
@@ -140,7 +140,7 @@ class KafkaAccess:
         return [CompactedTopic(topic) for topic in compacted_topics(self._connection, topics)]
 
     def unread_partitions(self) -> list[TopicProblem]:
-        """Return the partitions that are not read, because their topics are not what they were.
+        """Return the partitions that are not read, because their topics are not as stored.
 
         Raises TopicMissingError.
         """
@@ -150,7 +150,7 @@ class KafkaAccess:
             return problems(db, self.settings.kafka_group, extents)
 
     def lost_orders(self) -> list[str]:
-        """Return the orders that were accepted and whose start Kafka has no more, oldest first."""
+        """Return the accepted orders whose start is no longer in Kafka, oldest first."""
         topic, group = ORDERS.topic, self.settings.kafka_group
         with queries.reading(self.settings.database) as db:
             if not any_waiting(db):

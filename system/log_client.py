@@ -10,8 +10,7 @@ import attrs
 
 from order_sagas.bridges.errors import StoreError
 from order_sagas.bridges.logs.embedded import EmbeddedLetters, EmbeddedLog
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag, dead_letter_records, lag_of_embedded
@@ -29,10 +28,10 @@ class LogAccess(Protocol):
         ...
 
     def letters(self) -> DeadLetterSource:
-        """To read dead letters: nothing is opened to write to."""
+        """Return the source of dead letters; the log is not opened for writing."""
         ...
 
-    def knock(self) -> None:
+    def check_reachable(self) -> None:
         """Raise BridgeError unless the log is reachable."""
         ...
 
@@ -49,11 +48,11 @@ class LogAccess(Protocol):
         ...
 
     def problems(self) -> Sequence[object]:
-        """Return what is wrong with topics, each as a text for people."""
+        """Return the problems of topics, each as a text for people."""
         ...
 
     def lost_orders(self) -> list[str]:
-        """Return the orders that were accepted and whose start the log has no more."""
+        """Return the accepted orders whose start is no longer in the log."""
         ...
 
     def dead_letters(self) -> int:
@@ -100,7 +99,7 @@ class EmbeddedAccess:
         check_log(self.settings)
         return EmbeddedLetters(self.settings.database)
 
-    def knock(self) -> None:
+    def check_reachable(self) -> None:
         """Do nothing: the log is available if the database is."""
 
     def check_topics(self, topics: Sequence[str]) -> None:
@@ -112,8 +111,9 @@ class EmbeddedAccess:
 
     def lag(self) -> Lag:
         """Return the number of records not handled yet, by topic and by role."""
+        app = app_of(self.settings)
         with queries.reading(self.settings.database) as db:
-            return lag_of_embedded(db, app_of(self.settings).topics_of_roles)
+            return lag_of_embedded(db, app.topics_of_roles).named(app.names_of_roles)
 
     def problems(self) -> Sequence[object]:
         """Return nothing: the log and its offsets are in one database."""

@@ -1,12 +1,13 @@
-"""Text of others for a terminal: control characters are shown as escapes, never obeyed."""
+"""Untrusted text for a terminal: control characters are shown as escapes, not executed."""
 
 import re
 
 _OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff]"
 )
 """Control characters but tab and line feed, line separators, characters that change the direction
-of text, and halves of surrogate pairs, which no output can encode."""
+of text or have no width, and halves of surrogate pairs, which no output can encode."""
 
 
 def visible(text: str) -> str:

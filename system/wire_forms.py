@@ -13,8 +13,8 @@ def wire_forms_of(settings: Settings, registry: Registry | None = None) -> dict[
     """Return how values and headers are written to topics whose records are not plain.
 
     Empty for the embedded log, which only this system reads. Raises DefinitionError if participants
-    of `registry` contradict each other, or if there is no topic that is to carry CloudEvents; None
-    is the registry that the settings name.
+    of `registry` contradict each other, or if a topic for CloudEvents does not exist; None is the
+    registry that the settings name.
     """
     if not settings.kafka:
         return {}
@@ -27,7 +27,7 @@ def wire_forms_of(settings: Settings, registry: Registry | None = None) -> dict[
 
 
 def check_cloud_events(settings: Settings, registry: Registry) -> None:
-    """Raise DefinitionError if the setting `cloud_events` names a topic that there is not."""
+    """Raise DefinitionError if the setting `cloud_events` names an unknown topic."""
     topics = {participant.topic for participant in registry.participants().values()}
     topics |= {saga.origin.topic for saga in registry} | {*EVERY_APP} - {DEAD_LETTERS}
     unknown = sorted({*settings.cloud_events} - topics)

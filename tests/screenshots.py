@@ -60,7 +60,7 @@ def take_overview(page: Page, shop: Shop, directory: Path) -> None:
     """Take the overview of a shop with live traffic, stuck orders, a dead letter and a pause."""
     shop.load(PEN=10_000)
     page.goto(shop.url)
-    shop.provider.is_down = True
+    shop.provider.is_down, shop.provider.frozen = True, "WEB-001"
     for number in range(14):
         line = {"sku": "CLOCK-1987", "quantity": 1, "unitPrice": 8900}
         shop.order(f"WEB-{number:04}", lines=[line])

@@ -37,7 +37,7 @@ class LogEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class OperatorOutcome(msgspec.Struct, frozen=True, gc=False):
-    """What became of an operator's command: carried out, or `refused` with a reason.
+    """The outcome of an operator's command: carried out, or `refused` with a reason.
 
     `at` is in seconds since the Unix epoch.
     """
@@ -65,4 +65,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     early: str = ""
     """Why the message is to be delivered again later: it came before its step was sent."""
     operated: OperatorOutcome | None = None
-    """What became of the message, if it is an operator's command."""
+    """The outcome of the message, if it is an operator's command."""

@@ -1,4 +1,4 @@
-"""Exclusive sagas: those of one key run one after the other.
+"""Exclusive sagas: sagas with the same key run one after the other.
 
 A semantic lock (Garcia-Molina and Salem, "Sagas"; "Microservices Patterns", section 4.3). It is
 taken by a step of the saga's own and given back by another one, so it is as durable as any step: a

@@ -1,4 +1,4 @@
-"""What became of an operator's command, for the log of operators' actions."""
+"""The outcome of an operator's command, for the log of operators' actions."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Rows that are more than a command: conditions, delays, waits, items, questions for an outcome."""
+"""Rows that are more than a command: conditions, delays, waits, items, queries of an outcome."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ class Waits(Forward):
         self.wakes.append(Timer(deadline, i, state.attempt))
 
     def never_arrived(self, i: int, state: StepState) -> None:
-        """Send the command of step `i` again, because the participant has never had it."""
+        """Send the command of step `i` again, because the participant never received it."""
         step = self.rows[i]
         wait = step.retry.wait_after(state.attempt, f"{self.before.saga_id}/{step.name}")
         if wait is None:

@@ -119,7 +119,7 @@ class EffectService(EffectHandlers):
         )
 
     def is_made(self, effect: Any) -> bool:
-        """True if the effect was made, even if it has been undone since."""
+        """True if the effect was made, even if it was undone later."""
         return bool(effect.made)
 
     def made(self, effect: Any, value: Any, now: float) -> Any:

@@ -105,7 +105,7 @@ class PaymentService(EffectService):
         )
 
     def is_made(self, effect: Payment) -> bool:
-        """True if the customer was charged, even if he was refunded since."""
+        """True if the customer was charged, even if refunded later."""
         return effect.charges > 0
 
     def made(self, effect: Payment, value: Approved, now: float) -> Payment:

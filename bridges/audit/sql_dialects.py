@@ -86,7 +86,7 @@ def ledger_of(connection: sa.Connection | sqlite3.Connection) -> Ledger:
     if isinstance(connection, sqlite3.Connection):
         return Ledger(connection.execute, SQLITE)
     if connection.dialect.name == "postgresql":
-        # psycopg takes `%` for a placeholder even if there are no parameters.
+        # psycopg treats `%` as a placeholder even if there are no parameters.
         return Ledger(lambda sql: _streamed(connection, sql.replace("%", "%%")), POSTGRES)
     return Ledger(lambda sql: _streamed(connection, sql), SQLITE)
 

@@ -10,8 +10,7 @@ import attrs
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.http.api.system_views import WorkerView
-from order_sagas.bridges.logs.log_writer import LogWriter
-from order_sagas.bridges.operations.dead_letters import DeadLetterSource
+from order_sagas.bridges.logs.log_writer import DeadLetterSource, LogWriter
 from order_sagas.bridges.storage.lag import Lag
 from order_sagas.bridges.storage.order_records import OrderRecords
 

@@ -1,8 +1,8 @@
 """Reader of CSV tables as spreadsheets and other systems write them.
 
-What is certain is recognised: a byte order mark, the line ends CR, LF and CRLF, a first line such
-as `sep=;`, and the delimiter of a header that holds all required columns. Everything else is an
-error that names the line; no byte, cell or row is dropped or replaced.
+Only what is unambiguous is recognised: a byte order mark, the line ends CR, LF and CRLF, a first
+line such as `sep=;`, and the delimiter of a header that holds all required columns. Everything else
+is an error that names the line; no byte, cell or row is dropped or replaced.
 """
 
 import codecs

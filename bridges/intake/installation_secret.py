@@ -1,4 +1,4 @@
-"""The secret of an installation, in its database: what is derived from it cannot be computed."""
+"""The secret of an installation, in its database: values derived from it cannot be guessed."""
 
 import secrets
 

@@ -54,7 +54,7 @@ Lock = Callable[[Any], None]
 
 
 def take_beside_others(db: Connection, act: Callable[[Lock], T]) -> T:
-    """Run a transaction beside those of other intakes, or alone if another one was quicker.
+    """Run a transaction beside those of other intakes, or alone if another one was faster.
 
     `act` runs the transaction, which has to begin with the lock that it is given.
     """
@@ -81,9 +81,9 @@ class Intake:
     """Takes orders into a log. To be used by one thread."""
 
     def __init__(self, log: Log, clock: Clock | None = None, lost: Iterable[str] = ()) -> None:
-        """`lost` are orders that were accepted and whose start the log has no more.
+        """`lost` are accepted orders whose start is no longer in the log.
 
-        One that is brought again with the same content is put into the log again.
+        One that is submitted again with the same content is appended to the log again.
         """
         self._log = log
         self._lost = {*lost}
@@ -120,7 +120,7 @@ class Intake:
         for each order (empty for none); a key belongs to the first order that it came with, until
         it is pruned. `submitters` are the names of the tokens (empty for none) that are stored with
         accepted orders. The trace context of an order becomes headers of its record. Intakes of
-        other processes may run at the same time: of one order, one of them is the first.
+        other processes may run at the same time: only one of them accepts an order.
         """
         return take_beside_others(
             self._log.db, lambda lock: self._take(lock, orders, client_keys, submitters)

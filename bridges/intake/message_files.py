@@ -17,7 +17,7 @@ class Given(NamedTuple):
 
 
 def read_json(raw: bytes, *, one: bool = False) -> Iterator[Given]:
-    """Yield what is given. A bad line does not stop the reading; empty lines are skipped.
+    """Yield the messages of a file. A bad line does not stop the reading; empty lines are skipped.
 
     With `one`, the text must be one value, and an array is no list of messages.
     """

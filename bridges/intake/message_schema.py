@@ -22,7 +22,7 @@ ENVELOPE = frozenset(
 )
 """Fields that the system sets."""
 TRACE = frozenset({"traceparent", "tracestate"})
-"""Fields that may be given, and are none of the message's own: the trace that it belongs to."""
+"""Fields that may be given although the message does not have them: its trace context."""
 
 
 class InvalidMessageError(BridgeError, ValueError):

@@ -83,7 +83,7 @@ class _Order:
         self._problems: list[tuple[int, str]] = []
 
     def compare(self, line: int, cells: dict[str, str]) -> None:
-        """Note what a further row says otherwise than the first one."""
+        """Note how another row differs from the first one."""
         for name in ("customer_id", "currency", "warehouse"):
             first = self._head.get(name, "")
             if cells.get(name, "") != first:

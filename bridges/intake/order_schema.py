@@ -10,9 +10,11 @@ from order_sagas.actors.messages import LONGEST_ID, MAIN, OrderCreated, OrderLin
 from order_sagas.bridges.errors import BridgeError
 from order_sagas.bridges.records.repeated_names import repeated_name
 
-_UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-# Control characters, line separators and bidirectional overrides: they change what a terminal, a
-# log or a page shows of the text around them.
+_UNSAFE = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+)
+# Control characters, line separators and marks of direction: they change what a terminal, a log or
+# a page shows of the text around them. Characters without a width: two ids would look the same.
 _ID = rf"\A[^\s{_UNSAFE}]([^{_UNSAFE}]*[^\s{_UNSAFE}])?\Z"
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ID)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=10**12)]

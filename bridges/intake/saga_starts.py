@@ -1,6 +1,6 @@
 """Start of sagas from outside: each saga of an order is started once, by one content.
 
-What was given is remembered by its fingerprint in the transaction that writes the record, so that
+The fingerprint of the content is stored in the transaction that writes the record, so that
 the same start is recognised at any later time, whether or not a system is running.
 """
 

@@ -25,7 +25,7 @@ _VERSION = 1
 def assign_shards(
     members: Sequence[str], shards: Iterable[int], owned: Mapping[str, Iterable[int]]
 ) -> dict[str, set[int]]:
-    """The shards that each member shall have at the end of the rebalance, as evenly as possible.
+    """The shards that each member gets at the end of the rebalance, as evenly as possible.
 
     A member keeps what it owns up to its fair share, so that few shards move. A shard that is
     claimed by several members (one was disconnected and does not know yet that it lost the shard)

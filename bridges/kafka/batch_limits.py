@@ -1,4 +1,4 @@
-"""How large a batch of each topic may be, as far as Kafka tells."""
+"""The maximum size of a batch of each topic, as far as Kafka reports it."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
-"""Notices from records that a clock differs from this machine's, without asking anything.
+"""Detects from records that a clock differs from this machine's, without extra requests.
 
 Kafka has no request for the time of a broker. But records have times: of the machine that wrote
-them or, in topics with `message.timestamp.type=LogAppendTime`, of the broker, which then also tells
-the writer.
+them or, in topics with `message.timestamp.type=LogAppendTime`, of the broker, which then also
+reports it to the writer.
 """
 
 import time
@@ -22,7 +22,7 @@ class ClockWatch:
         self._has_warned = False
 
     def read(self, topic: str, written: float) -> None:
-        """Note a record that was just read, and when it was written by its own account."""
+        """Note a record that was just read, and its own timestamp."""
         ahead = written - self.now()
         if ahead > TOLERATED and not self._has_warned:
             self._has_warned = warn_of_difference("records", ahead, topic=topic)

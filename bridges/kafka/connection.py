@@ -90,7 +90,7 @@ class KafkaConnection:
         Raises BrokerUnreachableError, also if a broker listens but the connection is not
         established: the client cannot distinguish a refused login from a slow broker.
         """
-        self.knock()
+        self.check_reachable()
         try:
             with map_errors():
                 return client(**self.client_settings(), **settings)
@@ -101,7 +101,7 @@ class KafkaConnection:
                 "check the protocol, the certificates, the mechanism and the password."
             ) from error
 
-    def knock(self, timeout: float = 2.0) -> None:
+    def check_reachable(self, timeout: float = 2.0) -> None:
         """Raise BrokerUnreachableError if no server accepts a connection in `timeout` seconds.
 
         A client that is created while no server listens blocks for its whole bootstrap timeout and

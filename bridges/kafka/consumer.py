@@ -22,7 +22,7 @@ from order_sagas.bridges.kafka.errors import (
 )
 from order_sagas.bridges.kafka.fast_fetch import convert, unpack_whole_batches
 from order_sagas.bridges.kafka.rebalance import Shares
-from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
+from order_sagas.bridges.kafka.rejoin_workaround import finish_pending_join
 from order_sagas.bridges.records.record import Record
 
 _log = structlog.get_logger(__name__)
@@ -197,12 +197,12 @@ class TopicReader:
             self._log_failure("kafka.reader_retries", error)
             self._stopping.wait(_POLL)
             return
-        finish_what_was_begun(consumer)
+        finish_pending_join(consumer)
         self._note_connection(consumer)
         refused = sorted(consumer._cluster.unauthorized_topics.intersection(self._topics))
         if refused:
-            # The client stops refreshing what it knows of the cluster: only a new one notices that
-            # the right was given back.
+            # The client stops refreshing its metadata: only a new one notices that the right was
+            # granted again.
             raise KafkaRefusedError(_refusal(refused))
         stale = shares.was_away() or shares.topics_replaced()
         shares.ask_again()

@@ -43,7 +43,7 @@ def can_send_whole_batches(producer: KafkaProducer) -> bool:
         return False
 
 
-def is_beyond_repair(producer: KafkaProducer) -> bool:
+def has_fatal_error(producer: KafkaProducer) -> bool:
     """True if the producer can no longer be used: an idempotent one stops after a fatal error."""
     manager = getattr(producer, "_transaction_manager", None)
     return manager is not None and bool(manager.has_fatal_error())

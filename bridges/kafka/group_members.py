@@ -11,11 +11,11 @@ from order_sagas.bridges.kafka.connection import KafkaConnection
 from order_sagas.bridges.kafka.errors import map_errors
 
 LOADING = (theirs.CoordinatorLoadInProgressError, theirs.CoordinatorNotAvailableError)
-"""What a broker answers for a moment after its start, until it has loaded its groups."""
+"""The error of a broker just after its start, until it has loaded its groups."""
 LOADING_SECONDS = 10.0
-"""Maximum seconds that are waited for it."""
+"""Maximum seconds to wait for it."""
 PAUSE = 0.2
-"""Seconds from one question to the next."""
+"""Seconds between two requests."""
 
 Answer = TypeVar("Answer")
 

@@ -24,7 +24,7 @@ from order_sagas.bridges.kafka.errors import (
 )
 from order_sagas.bridges.kafka.fast_produce import (
     can_send_whole_batches,
-    is_beyond_repair,
+    has_fatal_error,
     send_whole_batch,
 )
 from order_sagas.bridges.kafka.publication import Publication
@@ -227,12 +227,12 @@ class TopicWriter:
             count = len(self._client().partitions_for(topic))
         except theirs.KafkaTimeoutError as error:
             try:
-                self._connection.knock()
+                self._connection.check_reachable()
             except BrokerUnreachableError as unreachable:
                 raise NotAcknowledgedError(str(unreachable)) from error
             if answers == self._answers:
                 raise NotAcknowledgedError(
-                    f"Kafka did not say in time which partitions {topic} has."
+                    f"Kafka did not return the partitions of {topic} in time."
                 ) from error
             raise TopicMissingError(
                 f"Kafka has no topic {topic}; `topics create` creates missing topics"
@@ -247,7 +247,7 @@ class TopicWriter:
 
     def _usable_producer(self) -> KafkaProducer:
         producer = self._client()
-        if is_beyond_repair(producer):
+        if has_fatal_error(producer):
             _log.warning("kafka.writer_starts_over")
             self._limits.learn_again()  # perhaps one was lowered, and was the cause
             fresh = self._connect()

@@ -9,7 +9,7 @@ and never rejoins (seen in 3.0.12; Java's client had the same fault, KAFKA-9815)
 from kafka import KafkaConsumer
 
 
-def finish_what_was_begun(consumer: KafkaConsumer) -> None:
+def finish_pending_join(consumer: KafkaConsumer) -> None:
     """Request the join again if one is pending, so that the next `poll` finishes it.
 
     To be called after each `poll`.

@@ -15,7 +15,7 @@ class KeptTopic:
     """The newest records of a topic, in memory. Thread-safe.
 
     If there are more than `newest` records, those with the oldest timestamps are left out. `keep`
-    makes of each record what is kept, so that large ones do not fill the memory. Records
+    returns the part of a record that is kept, so that large ones do not fill the memory. Records
     that the topic has deleted are dropped too. A topic that was created again is read from its
     beginning.
     """

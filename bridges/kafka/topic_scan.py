@@ -39,10 +39,10 @@ def _ends(
 
 
 class KeptEnds:
-    """Tells the ends of topics repeatedly, on connections that are kept. Thread-safe.
+    """Reads the end offsets of topics repeatedly, on connections that stay open. Thread-safe.
 
-    They are opened when the ends are first asked for, and again after an error. Those of a process
-    that ends need no `close`.
+    They are opened at the first read, and again after an error. A process that exits need not call
+    `close`.
     """
 
     def __init__(self, connection: KafkaConnection, partitions: int) -> None:
@@ -178,7 +178,10 @@ def _offsets(
     tell: Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]],
     places: Sequence[TopicPartition],
 ) -> Mapping[TopicPartition, int]:
-    """Return what the client tells of all these places. Raises KafkaRefusedError if some lack."""
+    """Return the client's offsets of these partitions.
+
+    Raises KafkaRefusedError if some are missing.
+    """
     try:
         found = tell(places)
     except KeyError:  # of a topic that may not be read, the client knows no partitions
@@ -186,7 +189,7 @@ def _offsets(
     lacking = sorted({place.topic for place in places if place not in found})
     if lacking:
         raise KafkaRefusedError(
-            f"Kafka tells no offsets of {', '.join(lacking)}: it may be that "
+            f"Kafka returned no offsets of {', '.join(lacking)}: it may be that "
             "this login may not read it"
         )
     return found

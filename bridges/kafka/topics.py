@@ -117,7 +117,7 @@ def _batch_limits(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, i
         topic: int(configs[_MAX_BATCH]["value"]) for topic, configs in answer.items() if configs
     }
     if not limits:
-        raise KafkaRefusedError("Kafka does not say how large a batch of a topic may be.")
+        raise KafkaRefusedError("Kafka does not return the size limits of topics.")
     return limits
 
 

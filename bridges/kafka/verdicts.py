@@ -10,7 +10,7 @@ from order_sagas.bridges.kafka.errors import (
     RecordTooLargeError,
     mapped,
 )
-from order_sagas.bridges.kafka.fast_produce import is_beyond_repair
+from order_sagas.bridges.kafka.fast_produce import has_fatal_error
 from order_sagas.bridges.kafka.publication import Publication
 
 
@@ -42,7 +42,7 @@ class Verdicts:
         ours = mapped(error)
         if not isinstance(ours, RecordTooLargeError):
             return ours
-        if records > 1 or (self._has_refused and is_beyond_repair(self._producer)):
+        if records > 1 or (self._has_refused and has_fatal_error(self._producer)):
             return NotAcknowledgedError(f"Not sent because of another record: {ours}")
         self._has_refused = True
         return ours

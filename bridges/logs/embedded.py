@@ -17,7 +17,6 @@ from order_sagas.bridges.storage.headers import unpack
 from order_sagas.bridges.storage.log_queues import HANDLED, TO_READ
 from order_sagas.bridges.storage.log_table import append
 from order_sagas.bridges.storage.reading import reading
-from order_sagas.bridges.storage.rows import Row
 from order_sagas.bridges.storage.store import Store
 
 _ALL = "FROM log WHERE topic = 'dead-letters'"
@@ -28,7 +27,7 @@ _HEADS = (
 _LETTERS = f"{_HEADS} ORDER BY position"
 _LETTERS_AFTER = f"{_HEADS} AND position > %d ORDER BY position"
 _MARKED = f'[["{MARK}",'.encode()
-_MARKS = f"{_HEADS} AND substr(headers, 1, {len(_MARKED)}) = %s ORDER BY position"
+_MARKS = f"{_HEADS} AND substr(headers, 1, {len(_MARKED)}) = :marked ORDER BY position"
 _WHOLE = f"SELECT position, key, value, headers {_ALL} AND position = %d"
 
 
@@ -39,15 +38,16 @@ class EmbeddedLetters:
         self._database = database
 
     def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`; see `LogWriter`. Raises StoreError."""
+        """The records of `dead-letters`; see `DeadLetterSource`. Raises StoreError."""
         return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `LogWriter`."""
-        return _marks(self._rows([_MARKS % ":marked"], {"marked": _MARKED}))
+        """The records that say what was done with a letter; see `DeadLetterSource`."""
+        rows = self._rows([_MARKS], {"marked": _MARKED})
+        return (row for row in rows if is_mark(row[3]))
 
     def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers; see `LogWriter`."""
+        """The records with these numbers; see `DeadLetterSource`."""
         return self._rows([_WHOLE % number for number in numbers])
 
     def _rows(
@@ -56,16 +56,8 @@ class EmbeddedLetters:
         with reading(self._database) as db:
             for query in queries:
                 rows = db.execution_options(stream_results=True).execute(sa.text(query), parameters)
-                yield from _unpacked(tuple(row) for row in rows)
-
-
-def _marks(rows: Iterable[DeadLetterRow]) -> Iterator[DeadLetterRow]:
-    return (row for row in rows if is_mark(row[3]))
-
-
-def _unpacked(rows: Iterable[Row]) -> Iterator[DeadLetterRow]:
-    for number, key, value, headers in rows:
-        yield number, key, value, unpack(headers)
+                for number, key, value, headers in rows:
+                    yield number, key, value, unpack(headers)
 
 
 class EmbeddedLog:
@@ -85,6 +77,7 @@ class EmbeddedLog:
         self._clock = clock or SystemClock()
         Store(database, Registry(()), partitions).close()  # creates or checks the tables
         self.db = connect(database)
+        self.dead_letters = EmbeddedLetters(database)
 
     def close(self) -> None:
         """Close the connection."""
@@ -128,22 +121,6 @@ class EmbeddedLog:
 
     def end(self, topic: str) -> None:
         """Return None: the log is in the database, which knows what waits in it."""
-
-    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`; see `LogWriter`."""
-        return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
-
-    def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `LogWriter`."""
-        return _marks(_unpacked(self.db.rows(_MARKS % self.db.placeholder, (_MARKED,))))
-
-    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers; see `LogWriter`."""
-        return self._rows([_WHOLE % number for number in numbers])
-
-    def _rows(self, queries: Sequence[str]) -> Iterator[DeadLetterRow]:
-        for query in queries:
-            yield from _unpacked(self.db.rows(query, ()))
 
     def append(self, *records: Outgoing) -> int:
         """Append records in a transaction of their own; return how many systems are running."""

@@ -45,7 +45,7 @@ class TopicLetters:
         self._kept = kept
 
     def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`; see `LogWriter`. Raises BrokerUnreachableError.
+        """The records of `dead-letters`; see `DeadLetterSource`. Raises BrokerUnreachableError.
 
         The number of a letter is computed from its partition and offset, so it never changes.
         """
@@ -54,12 +54,12 @@ class TopicLetters:
         return iter(rows[numbers.index(after) + 1 if after in numbers else 0 :])
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `LogWriter`."""
+        """The records that say what was done with a letter; see `DeadLetterSource`."""
         marks = [record for record in self._records() if is_mark(record.headers)]
         return iter([self._row(record) for record in sorted(marks, key=_age)])
 
     def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers; see `LogWriter`."""
+        """The records with these numbers; see `DeadLetterSource`."""
         places = [(number % self._partitions, number // self._partitions) for number in numbers]
         return map(self._row, read_at(self._connection, DEAD_LETTERS, places))
 
@@ -123,7 +123,7 @@ class OutboxLog:
         self.partitions = partitions
         self._connection = connection
         self._group = group
-        self._letters = TopicLetters(connection, partitions, dead_letters)
+        self.dead_letters = TopicLetters(connection, partitions, dead_letters)
         self._wire_forms = wire_forms or {}
         self._by_capture = by_capture
         check_topics(connection, topics, partitions=partitions)
@@ -200,18 +200,6 @@ class OutboxLog:
     def end(self, topic: str) -> Mapping[int, int]:
         """The offset after the last record of each partition of a topic."""
         return ends_of(self._connection, topic, self.partitions)
-
-    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`; see `TopicLetters`."""
-        return self._letters.letters(after)
-
-    def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `LogWriter`."""
-        return self._letters.marks()
-
-    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers; see `LogWriter`."""
-        return self._letters.whole(numbers)
 
     def _publish(self, rows: dict[int, Outgoing]) -> None:
         """Publish records, and delete those that Kafka acknowledged from the outbox.

@@ -22,6 +22,25 @@ def is_mark(headers: Headers) -> bool:
     return len(headers) == 1 and headers[0][0] == MARK
 
 
+class DeadLetterSource(Protocol):
+    """Where dead letters are read from. Reading opens no log for writing."""
+
+    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
+        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values.
+
+        Only those that come after the record with the number `after`, if there is one.
+        """
+        ...
+
+    def marks(self) -> Iterator[DeadLetterRow]:
+        """The records that say what was done with a letter, oldest first."""
+        ...
+
+    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
+        """The records with these numbers, whole, as far as there are any."""
+        ...
+
+
 class LogWriter(Protocol):
     """Appends records to the embedded log, or to Kafka through an outbox.
 
@@ -34,6 +53,11 @@ class LogWriter(Protocol):
     """Message for when no system is running: says where the records wait."""
     left: int
     """Records that are committed but not in the log yet. A running system will publish them."""
+
+    @property
+    def dead_letters(self) -> DeadLetterSource:
+        """The dead letters of the log."""
+        ...
 
     @property
     def running(self) -> int | None:
@@ -64,21 +88,6 @@ class LogWriter(Protocol):
 
         None if the log is in the database, which knows what waits in it.
         """
-        ...
-
-    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values.
-
-        Only those that come after the record with the number `after`, if there is one.
-        """
-        ...
-
-    def marks(self) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters` that say what was done with a letter, oldest first."""
-        ...
-
-    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters` with these numbers, whole, as far as there are any."""
         ...
 
     def __enter__(self) -> "LogWriter": ...

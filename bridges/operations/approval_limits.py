@@ -1,4 +1,4 @@
-"""Which operators' commands need the approval of a second person: those about much money."""
+"""Which operators' commands need the approval of a second person: those about large amounts."""
 
 from collections.abc import Mapping, Sequence
 

@@ -26,8 +26,8 @@ from order_sagas.bridges.storage.operator_actions import (
 class Approvals:
     """Approves and rejects actions that wait for it, by their numbers in the log of actions.
 
-    Raises NoSuchActionError, AlreadySoError if an action waits no longer, also because its time is
-    over, and SamePersonError if it was asked for by the same person.
+    Raises NoSuchActionError, AlreadySoError if an action no longer waits, for example because it
+    has expired, and SamePersonError if it was asked for by the same person.
     """
 
     def __init__(self, database: str, clock: Clock | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet may take for a formula."""
+"""First characters of a text that a spreadsheet may take for a formula."""
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> str:

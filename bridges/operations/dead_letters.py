@@ -5,7 +5,6 @@ shows what was done, by whom and why, and no letter is changed or removed.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import attrs
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from order_sagas.actors.clock import Clock, SystemClock, iso
 from order_sagas.actors.topics import DEAD_LETTERS
 from order_sagas.bridges.errors import BridgeError
-from order_sagas.bridges.logs.log_writer import MARK, DeadLetterRow, LogWriter
+from order_sagas.bridges.logs.log_writer import MARK, DeadLetterSource, LogWriter
 from order_sagas.bridges.operations.action_log import Origin, note_effects
 from order_sagas.bridges.operations.letters import (
     EVERY_LETTER,
@@ -43,22 +42,6 @@ replayed or discarded."""
 
 class DeadLetterError(BridgeError, LookupError):
     """The letter does not exist, or cannot be replayed. The message says which and why."""
-
-
-class DeadLetterSource(Protocol):
-    """Where dead letters are read from; see `LogWriter`. Reading opens no log for writing."""
-
-    def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
-        """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values."""
-        ...
-
-    def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter, oldest first."""
-        ...
-
-    def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers, whole, as far as there are any."""
-        ...
 
 
 class DeadLetterReader:
@@ -160,7 +143,7 @@ class DeadLetterOperations(DeadLetterReader):
     def __init__(
         self, log: LogWriter, clock: Clock | None = None, origin: Origin | None = None
     ) -> None:
-        super().__init__(log, clock)
+        super().__init__(log.dead_letters, clock)
         self._log = log
         self._origin = origin or Origin()
 

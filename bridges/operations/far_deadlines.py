@@ -1,4 +1,4 @@
-"""Finds the sagas whose deadlines were set by a clock that was ahead, and puts them right."""
+"""Finds sagas whose deadlines were set by a clock that was ahead, and repairs them."""
 
 from collections.abc import Iterator
 

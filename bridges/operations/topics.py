@@ -1,4 +1,4 @@
-"""Topics that are not what offsets were stored for: what is wrong, and how to go on."""
+"""Topics that differ from those that offsets were stored for: the problem, and how to continue."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -46,7 +46,7 @@ class TopicProblem:
 
 @attrs.frozen
 class CompactedTopic:
-    """A topic of which Kafka may delete records that were not handled. It is read all the same."""
+    """A topic of which Kafka may delete records that were not handled. It is read nevertheless."""
 
     topic: str
 
@@ -105,7 +105,7 @@ def accept(
     why: str = "",
     from_end: bool = False,
 ) -> None:
-    """Store that the topics are what they are, so that the workers read these partitions again.
+    """Store the topics as they are now, so that the workers read these partitions again.
 
     They begin at the first record, or behind the last one if `from_end`. One transaction, which
     logs that `by` asked for it.

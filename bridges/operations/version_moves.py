@@ -34,7 +34,7 @@ log = structlog.get_logger("sagas")
 CHUNK = 1000
 """Sagas that are in memory at once."""
 EXAMPLES = 5
-"""How many orders are named of those that cannot be moved for one reason."""
+"""Maximum number of orders that are named for each reason."""
 
 
 @attrs.define

@@ -87,7 +87,7 @@ class Batch:
     schedules: dict[str, ScheduleRow] = attrs.field(factory=dict)
     """How far schedules are settled, by name."""
     operated: list[OperatorOutcome] = attrs.field(factory=list)
-    """What became of operators' commands."""
+    """Outcomes of operators' commands."""
     held: list[ActionRow] = attrs.field(factory=list)
     """Operators' commands that wait for an approval."""
     redelivered: list[int] = attrs.field(factory=list)

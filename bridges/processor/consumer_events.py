@@ -1,4 +1,4 @@
-"""What the consumer's thread tells the processor: its events as messages to the actor."""
+"""Messages from the consumer's thread to the processor."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -54,7 +54,7 @@ class Connection:
 
 
 class ForwardingOwner:
-    """The `ShardOwner` of a consumer: sends what it is told to the processor, as messages.
+    """The `ShardOwner` of a consumer: forwards each call to the processor as a message.
 
     `tell` sends a message to the processor from any thread.
     """

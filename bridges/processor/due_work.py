@@ -1,4 +1,4 @@
-"""What a processor has to do by time: read pauses, start schedules, expire replies, prune."""
+"""Work of a processor that is due by time: read pauses, start schedules, expire replies, prune."""
 
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +70,7 @@ class DueWork:
         self.look_at_pauses()
 
     def woken(self, payload: Any) -> bool:
-        """Note what is due by the payload of a wakeup; return False if it is another's."""
+        """Note what is due by the payload of a wakeup; return False if it is for another part."""
         kind = type(payload)
         if kind is LookAgain:
             self._look_pending = False

@@ -36,7 +36,7 @@ class EmbeddedLogAdapter:
     """
 
     polls_pauses = False
-    untidy = False
+    needs_commit = False
 
     def __init__(self, host: ProcessorHost) -> None:
         self._host = host

@@ -10,7 +10,7 @@ _NO_ROW = 0
 class GroupMembership:
     """Tells when a worker has to leave its group in an outage of the database, and may return.
 
-    An outage may be that of one worker alone. Its shards then go to workers that can commit.
+    An outage may affect one worker alone. Its shards then move to workers that can commit.
     """
 
     def __init__(self, context: ProcessorContext, patience: float) -> None:

@@ -362,9 +362,9 @@ class KafkaLogAdapter:
         return changes
 
     @property
-    def untidy(self) -> bool:
+    def needs_commit(self) -> bool:
         """Whether published rows are to be deleted, or refused ones replaced, without delay."""
-        return self._publisher.untidy
+        return self._publisher.needs_commit
 
     def on_committed(self, batch: Batch, outbox: list[int]) -> None:
         """Move the offsets, and publish the outbox rows of the batch."""

@@ -131,7 +131,7 @@ class LogAdapter(Protocol):
     # --- the life of a batch ------------------------------------------------------------------
 
     @property
-    def untidy(self) -> bool:
+    def needs_commit(self) -> bool:
         """Whether a commit is needed even if the batch is empty."""
         ...
 

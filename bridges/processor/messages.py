@@ -85,7 +85,7 @@ class Report:
     durations: list[int] = attrs.field(factory=list)
     """Number of sagas that ended, by the bucket of their duration (`bridges.durations`)."""
     stopped_shards: int = 0
-    """Assigned shards that are not read, because their topics are not what they were."""
+    """Assigned shards that are not read, because their topics were replaced or lost records."""
 
 
 @attrs.frozen

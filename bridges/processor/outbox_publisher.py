@@ -28,7 +28,7 @@ AGAIN = Retry(attempts=sys.maxsize, backoff=0.5, factor=2.0, longest=5.0)
 TIDY_SECONDS = 1.0
 """Seconds that published records wait in the outbox for a batch that deletes them."""
 SWEEP_SECONDS = 5.0
-"""Seconds between reads of what submitters committed and did not publish, having died."""
+"""Seconds between reads of records whose submitters died between commit and publication."""
 SWEEP_RECORDS = 1000
 """Maximum number of submitters' records that are read at a time."""
 
@@ -133,7 +133,7 @@ class OutboxPublisher:
         changes.refused = [*self._refilling.items()]
 
     @property
-    def untidy(self) -> bool:
+    def needs_commit(self) -> bool:
         """Whether published rows are to be deleted, or refused ones replaced, without delay."""
         return bool(self._published or self._refused) and not self._tidying
 
@@ -235,6 +235,7 @@ class OutboxPublisher:
         """
         size = len(outgoing.value or b"")
         if outgoing.topic == DEAD_LETTERS:
+            del self._unpublished[number]  # it may have many megabytes: it was compressed
             problem = f"dead letter {number} of the outbox stays in the database: {error}"
             log.error("dead_letter.too_large", outbox_id=number, size=size, error=str(error))
             self._host.counts.last_error = problem

@@ -352,7 +352,7 @@ class BatchProcessor(Actor):
     def _commit(self, batch: Batch) -> None:
         """Commit the batch, all of whose rounds are over; on an outage, try again later."""
         adapter = self._log
-        if batch.empty and not adapter.untidy:
+        if batch.empty and not adapter.needs_commit:
             self._close_empty(batch)
             return
         self._enter(State.COMMITTING)

@@ -22,7 +22,7 @@ from order_sagas.bridges.storage.store import Store
 log = structlog.get_logger("processor")
 
 AT_ONCE = 32
-"""Deliveries that are looked for before the batch is repeated: each costs some transactions."""
+"""Maximum deliveries to find before the batch is repeated: each costs some transactions."""
 MOST_KNOWN = 1000
 """Deliveries at fault that are remembered. One that is forgotten is found again."""
 

@@ -23,7 +23,7 @@ log = structlog.get_logger("processor")
 PUNCTUAL = 60.0
 """Seconds after which a due time counts as missed, for a schedule without catch-up."""
 LONGEST_SLEEP = 3600.0
-"""Maximum seconds between two looks, in case the clock is set."""
+"""Maximum seconds between two checks, in case the clock is set."""
 AGAIN = 60.0
 """Seconds until a start that failed is tried again."""
 

@@ -8,7 +8,7 @@ from order_sagas.bridges.processor.batch import Batch
 
 
 class TimerAcks:
-    """Kept for the next batch: if many timers are due, one that each joined would never end."""
+    """Keeps them for the next batch: a batch that every due timer joined might never end."""
 
     def __init__(self) -> None:
         self.by_saga: dict[str, list[Ack]] = {}

@@ -1,8 +1,8 @@
 """Compares stored offsets with what their topics hold now, before a shard is read.
 
 A topic that was created again has another id; one that lost records ends before a stored offset. In
-both cases there is no right place to read on from: the shard stays unread, and its sagas at rest,
-until an operator decides. Records that retention has deleted unread can only be passed over.
+both cases there is no right place to read on from: the shard stays unread, and its sagas wait,
+until an operator decides. Records that retention deleted before they were read can only be skipped.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ class Verdict:
 
 
 class TopicCheck:
-    """The extents of partitions as the consumer tells them, and the ids of topics as stored."""
+    """The extents of partitions as the consumer reports them, and the stored ids of topics."""
 
     def __init__(self, ids: TopicIds, now: Callable[[], float]) -> None:
         self._ids = ids
@@ -45,11 +45,11 @@ class TopicCheck:
         """The assigned shards that are not read, each with the reason."""
 
     def note(self, extents: Mapping[Place, Extent]) -> None:
-        """These partitions hold this, as they were asked just now."""
+        """Note what these partitions hold, as just read."""
         self._extents.update(extents)
 
     def forget(self, shards: Iterable[int]) -> None:
-        """These shards are not assigned any more."""
+        """Forget shards that are no longer assigned."""
         for shard in shards:
             self.stopped.pop(shard, None)
 
@@ -57,7 +57,7 @@ class TopicCheck:
         """Compare the offsets of each role with the extents that were noted last.
 
         A worker that owned the shard before may have stored an offset after the extents were
-        fetched. So a partition that ends before an offset is looked at twice: after the first look,
+        fetched. So a partition that ends before an offset is checked twice: after the first check,
         only this worker can store offsets.
         """
         now_ids = {

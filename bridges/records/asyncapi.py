@@ -16,7 +16,7 @@ from order_sagas.bridges.records.wire_forms import TYPE_ID
 _REF = "#/components/schemas/{name}"
 
 DEAD_LETTER_HEADERS = ("topic", "partition", "offset", "error", "time")
-"""What the headers `dead-letter-...` tell."""
+"""Descriptions of the headers `dead-letter-...`."""
 
 
 def asyncapi(

@@ -20,7 +20,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "ce_time": "The occurredAt of the message, if it has one.",
     "content-type": "application/json",
 }
-"""The headers that are written, in order, each with what is in it."""
+"""The headers that are written, in order, each with a description."""
 
 
 class _About(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -34,8 +34,8 @@ def cloud_event(source: str) -> WireForm:
     """Return the form that adds the attributes to the headers of a record; its value stays plain.
 
     `source` is a URI reference: with the event id it identifies an event. A record that has
-    attributes already, such as a dead letter that is replayed, keeps them. A value that is no
-    message with an event id gets none.
+    attributes already, such as a dead letter that is replayed, keeps them. A value without an event
+    id gets none.
     """
     decode = msgspec.json.Decoder(_About).decode
 

@@ -6,7 +6,7 @@ from order_sagas.bridges.records.partitioner import partition_for
 from order_sagas.bridges.records.record import Outgoing, Record
 
 ABOUT = tuple(f"dead-letter-{each}" for each in ("topic", "partition", "offset", "error", "time"))
-"""The headers that say of a dead letter where it came from, and why: the last ones, in order."""
+"""The headers with origin and cause of a dead letter: the last ones, in order."""
 
 LONGEST_ERROR = 2000
 """Maximum length of the error in a dead letter, in characters."""

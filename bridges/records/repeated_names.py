@@ -1,6 +1,6 @@
 """Finds names that an object of a JSON text has more than once.
 
-Readers differ in which of the values they take: a filter in front of this system could judge
+JSON parsers differ in which of the values they use: a filter in front of this system could judge
 another value than the one that is stored.
 """
 

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that give up a server which does not answer, and closes nothing.
+"""Connections to PostgreSQL that are closed if the server does not answer.
 
-A machine or a proxy between may be gone without a word, and a server may be frozen. The probes of
-TCP notice only the first of these.
+A machine or a proxy in between may vanish without closing the connection, and a server may be
+frozen. The probes of TCP notice only the first of these.
 """
 
 from collections.abc import Generator

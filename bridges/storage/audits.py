@@ -1,4 +1,4 @@
-"""The results of the last audits, so that others than who ran them can see them."""
+"""The results of the last audits, for everybody who reads the database."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ class Changes:
     schedules: Sequence[ScheduleRow] = ()
     """How far schedules are settled, where that has changed."""
     operated: Sequence[OperatorOutcome] = ()
-    """What became of operators' commands."""
+    """Outcomes of operators' commands."""
     held: Sequence[ActionRow] = ()
     """Operators' commands that wait for an approval."""
     epochs: dict[int, int] = attrs.field(factory=dict)

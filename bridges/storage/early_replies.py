@@ -1,6 +1,6 @@
 """Replies that came too early: before their saga began, or before their step was sent.
 
-They are written and deleted in the transactions of the batches, fenced like all they do.
+They are written and deleted in the fenced transactions of batches.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Fits the tables of an app's own entities to their classes, which may have changed.
+"""Adapts the tables of an app's entities to their classes, which may have changed.
 
-A new field with a default becomes a column with that default. Whatever else has changed needs a
-decision, so it is refused, with what can be done.
+A new field with a default becomes a column with that default. Any other change needs a decision, so
+it is refused with an error that says what to do.
 """
 
 from collections import defaultdict
@@ -69,7 +69,7 @@ def fit_entity_tables(
 
     if not list(_missing(own, db.dialect, ask)):
         return
-    with changing() as target:  # and look again: another process may have been quicker
+    with changing() as target:  # and check again: another process may have been faster
         for statement in list(_missing(own, db.dialect, target.ask)):
             target.cursor.execute(statement)
 

@@ -1,4 +1,4 @@
-"""Notices that the file of an SQLite database was removed or replaced while it is in use.
+"""Detects that the file of an SQLite database was removed or replaced while it is in use.
 
 SQLite goes on with the file that it opened: a running system would write a file that no command can
 find, while commands write another one. The path is checked on a thread, not at each commit, so it
@@ -104,7 +104,7 @@ class DatabaseFileWatch:
 
 
 def explained(watch: DatabaseFileWatch) -> ReplacedDatabaseError | None:
-    """Return what was noticed, and what to do, after the end of the context; None if nothing."""
+    """Return the detected error, with what to do, after the context; None if there is none."""
     if watch.error is None:
         return None
     if watch.saved is None:

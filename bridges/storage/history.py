@@ -26,9 +26,9 @@ _COLUMNS = ("resolution", "at", "source", *_COUNTERS, "durations", *_GAUGES)
 
 @attrs.frozen(kw_only=True)
 class Figures:
-    """What one worker did in an interval, and how the system stood at its end.
+    """Counts of one worker in an interval, and gauges of the system at its end.
 
-    The gauges that one worker reads for all are None in the rows of the others.
+    Gauges are read by one worker for all, and are None in the rows of the others.
     """
 
     at: int

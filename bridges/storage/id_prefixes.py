@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from order_sagas.bridges.storage.schema import order_keys, sagas
 
 _LOOKED_AT = 5000
-"""Maximum number of rows that are looked at, so that an answer comes soon in a large database."""
+"""Maximum number of rows to read, so that an answer comes soon in a large database."""
 _LAST = chr(0x10FFFF) * 200
-"""What sorts behind every continuation of an id."""
+"""A suffix that sorts after every continuation of an id."""
 
 
 def order_ids(db: sa.Connection, prefix: str, limit: int) -> list[str]:
-    """Return at most `limit` ids of orders that begin so; without a prefix, the newest."""
+    """Return at most `limit` ids of orders with the prefix; without a prefix, the newest."""
     is_order = sa.or_(
         order_keys.c.fingerprint.is_not(None),
         sa.exists().where(sagas.c.no == order_keys.c.no),  # of a saga that no order started

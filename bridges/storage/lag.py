@@ -25,6 +25,10 @@ class Lag:
     topics: Mapping[str, int]
     roles: Mapping[str, int | None]
 
+    def named(self, names: Mapping[str, str]) -> "Lag":
+        """Return this lag with other names of the roles."""
+        return Lag(self.topics, {names[role]: count for role, count in self.roles.items()})
+
 
 def lag_of_embedded(db: sa.Connection, roles: RoleTopics) -> Lag:
     """Return the lag on the embedded log; it is known for roles that were never started, too."""

@@ -1,10 +1,10 @@
-"""The log of operators' actions: who asked for what, when and why, and what became of it.
+"""The log of operators' actions: who asked for what, when and why, and the outcome.
 
 A row is written in the transaction that appends the command, or that has the effect at once. For a
 command to a saga, the worker adds the outcome in the transaction of the effect. A command that was
 appended to `operator-commands` by other means has no row before: the worker writes all of it.
-What sends other records (`signal`, `inject`, `stock load`) is done when they are appended: what
-a saga makes of a record is in its history.
+Actions that send other records (`signal`, `inject`, `stock load`) are done when these are appended:
+how a saga handles a record is in its history.
 """
 
 from collections.abc import Sequence
@@ -45,13 +45,13 @@ class ActionRow(NamedTuple):
     action: str
     kind: str
     target: str
-    """The id of a saga, the number of a dead letter, the name of what else it is."""
+    """The id of a saga, the number of a dead letter, or the name of another target."""
     step: str
     """The step; of a signal and of an injected record, the status of the message."""
     why: str
     outcome: str
     detail: str = ""
-    """Why it was not carried out; of an action on much, how much it was."""
+    """Why it was not carried out; for an action above the limit, the amount."""
     done_at: float | None = None
     approved_by: str = ""
     command: bytes | None = None
@@ -98,7 +98,7 @@ class OperatorActionTable:
         cursor.executemany(self._insert, [tuple(row) for row in rows])
 
     def settle(self, cursor: Any, outcomes: Sequence[OperatorOutcome]) -> None:
-        """Within a transaction: store what became of commands to sagas."""
+        """Within a transaction: store the outcomes of commands to sagas."""
         cursor.executemany(self._settle, [tuple(_row_of(outcome)) for outcome in outcomes])
 
     def hold(self, cursor: Any, rows: Sequence[ActionRow]) -> None:

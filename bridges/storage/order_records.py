@@ -16,7 +16,7 @@ BEFORE, AFTER = 0.5, 1.0
 """Seconds around a moment in which records are searched: they are appended when their batch is
 committed, and a transition has the time at which it was decided."""
 MOST_READ = 100_000
-"""Maximum number of records of any order that are looked at."""
+"""Maximum number of records of any order that are read."""
 MOST_FOUND = 500
 """Maximum number of records that are returned."""
 MOST_BYTES = 65_536

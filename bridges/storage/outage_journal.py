@@ -31,7 +31,7 @@ DATABASE = "database"
 """Name of the outage during which nothing can be stored in the database."""
 
 
-class Noted(msgspec.Struct, frozen=True):
+class StoredOutage(msgspec.Struct, frozen=True):
     """The content of a file. `database` names the database that it belongs to.
 
     `since` is in seconds since the Unix epoch.
@@ -43,7 +43,7 @@ class Noted(msgspec.Struct, frozen=True):
     since: float
 
 
-_read = msgspec.json.Decoder(Noted).decode
+_read = msgspec.json.Decoder(StoredOutage).decode
 _write = msgspec.json.Encoder().encode
 
 
@@ -111,7 +111,7 @@ class OutageJournal:
         path = self._path(outage.id)
         if path is None:
             return
-        noted = Noted(self._database, outage.id, outage.what, outage.since)
+        noted = StoredOutage(self._database, outage.id, outage.what, outage.since)
         unfinished = path.with_suffix(".new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ class OutageJournal:
         if path is not None:
             _remove(path)
 
-    def _files(self) -> dict[Path, Noted]:
+    def _files(self) -> dict[Path, StoredOutage]:
         """The files of this database. Files that cannot be read are ignored."""
         found = {}
         for path in sorted(self._folder.glob("outage-*.json")) if self._folder else ():

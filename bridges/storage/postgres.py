@@ -270,7 +270,7 @@ class PostgresConnection:
 def _is_open(connection: "psycopg.Connection[Any]") -> bool:
     """Whether the connection can be used, as far as this side can see.
 
-    What the server sends while nothing is asked is mostly its farewell, after a time limit, a
+    What the server sends between queries is mostly the end of the session, after a time limit, a
     restart or a failover. It is read here, since no work is lost if a new connection is opened now.
     """
     if connection.closed or connection.broken:

@@ -1,8 +1,8 @@
-"""Opens sessions of PostgreSQL, and sets in each what the system relies on.
+"""Opens sessions of PostgreSQL with the settings that the system relies on.
 
-A session of the server's own is set up once. Behind a pooler that gives each transaction another
-session (PgBouncer in transaction mode), what is set for a session is lost, or found by others:
-there each transaction begins with its settings, and statements are not prepared.
+A direct session is set up once. Behind a pooler that gives each transaction another session
+(PgBouncer in transaction mode), settings of a session would be lost, or affect other clients: there
+each transaction begins with its settings, and statements are not prepared.
 """
 
 import re
@@ -20,7 +20,7 @@ FROZEN_SECONDS = 20
 """Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
 CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,  # seconds, for each host
-    # A peer that is gone without a word, such as a machine without power, is noticed within 25
+    # A peer that vanished, such as a machine without power, is noticed within 25
     # seconds: by probes while a result is waited for, by the timeout while data is not taken.
     "keepalives_idle": 10,
     "keepalives_interval": 5,

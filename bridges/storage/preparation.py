@@ -110,7 +110,7 @@ def migrate(db: Connection, on_begin: Callable[[Migration], None] | None = None)
             version = _version(db.names(), target.ask)
             migration = next((each for each in MIGRATIONS if each.version > version), None)
             if migration is None:
-                break  # another process was quicker
+                break  # another process was faster
             if on_begin:
                 on_begin(migration)
             for step in migration.steps:

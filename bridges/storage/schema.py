@@ -272,7 +272,7 @@ operator_actions = sa.Table(
     sa.Column("approved_by", sa.Text, nullable=False, server_default=""),
     sa.Column("command", sa.LargeBinary),
 )
-"""What operators asked for, and what became of it; see `storage.operator_actions`."""
+"""Actions of operators, with their outcomes; see `storage.operator_actions`."""
 sa.Index("operator_actions_by_request", operator_actions.c.request, operator_actions.c.no)
 sa.Index("operator_actions_by_target", operator_actions.c.target, operator_actions.c.no)
 sa.Index("operator_actions_by_age", operator_actions.c.asked_at)

@@ -1,10 +1,10 @@
-"""Finds orders and sagas by what is stored about them, the newest first.
+"""Finds orders and sagas by stored values, the newest first.
 
-If an index says that few rows meet one of the conditions, only these are looked at, and the answer
-is complete. Otherwise the history is searched in windows, from the newest one on: what many rows
-meet is found soon. The windows of a SKU are only of the blocks that may have it
-(`storage.keywords`). After BUDGET seconds no further window is begun. The next search goes on
-below, so a search may find nothing and still not be over; `Found.after` says so.
+If an index shows that few rows meet one of the conditions, only these are read, and the answer is
+complete. Otherwise the history is searched in windows, from the newest one on: a condition that
+many rows meet is found soon. The windows of a SKU are only of the blocks that may have it
+(`storage.keywords`). After BUDGET seconds no further window is begun. The next search continues
+below, so a search may find nothing and still be incomplete; `Found.after` says so.
 """
 
 import time
@@ -32,7 +32,7 @@ from order_sagas.bridges.storage.search_conditions import Search as Search
 WINDOW = 25_000
 """Size of a window, in numbers of orders."""
 FEW = 20_000
-"""Maximum number of rows that an index finds and a search looks at, wherever they are."""
+"""Maximum number of rows that an index finds and a search reads anywhere in the history."""
 BUDGET = 0.15
 """Seconds after which a search begins no further window."""
 DISORDER = 86_400.0
@@ -40,11 +40,15 @@ DISORDER = 86_400.0
 
 _orders = table_of(Order)
 Row = dict[str, Any]
+Range = tuple[int, int]
+"""The first number, and one above the last."""
 
 
 @attrs.frozen
 class Found:
-    """Rows, the newest first. `after` is where the next search goes on; None if this was the last.
+    """Rows, the newest first.
+
+    `after` is where the next search continues; None if this was the last.
 
     `back_to` is the time of the oldest row in the windows that were looked at, in seconds since the
     Unix epoch; None if an index found all.
@@ -135,9 +139,9 @@ def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
 
 @attrs.frozen
 class _Table:
-    """What is searched, and what its indexes find.
+    """What is searched.
 
-    Of each index the query of the numbers, and whether it is for a range of values.
+    For each index: the query of the numbers, and whether it is for a range of values.
     """
 
     no: sa.ColumnElement[int]
@@ -154,7 +158,7 @@ class _Numbers:
 
     found: list[int]
     lowest: int | None = None
-    """Below it, nothing was looked at; None if all was."""
+    """Below it, nothing was searched; None if everything was."""
     back_to: float | None = None
 
     def after(self, limit: int) -> int | None:
@@ -182,28 +186,52 @@ def _search(
         return _Numbers([*db.scalars(query.limit(limit + 1))])
     found: list[int] = []
     lowest: int | None = None
-    for low, high in _windows(db, which, floor, top):
+    for ranges in _windows(db, which, floor, top):
         if lowest is not None and time.monotonic() > until:
             return _Numbers(found, lowest, _time_at(db, table, lowest))
-        window = matching.where(table.no >= low, table.no < high).order_by(table.no.desc())
-        if db.dialect.name == "postgresql":  # it would read the whole of a joined table
-            for no in table.joined:
-                window = window.where(no >= low, no < high)
-        found += db.scalars(window.limit(limit + 1 - len(found)))
+        # Not ranges with OR between them, for which SQLite would read all rows in their order.
+        parts = [_within(db, which, table, matching, low, high) for low, high in ranges]
+        query = sa.union_all(*parts).order_by(sa.literal_column("1").desc())
+        found += db.scalars(query.limit(limit + 1 - len(found)))
+        lowest = ranges[-1][0]
         if len(found) > limit:
-            return _Numbers(found, None, _time_at(db, table, low))
-        lowest = low
+            return _Numbers(found, None, _time_at(db, table, lowest))
     return _Numbers(found)
 
 
-def _windows(db: sa.Connection, which: Search, floor: int, top: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of numbers, of at most WINDOW, that have all that can match, newest first."""
+def _windows(db: sa.Connection, which: Search, floor: int, top: int) -> Iterator[list[Range]]:
+    """Yield windows, the newest first: ranges of together about WINDOW numbers.
+
+    They have all that can match.
+    """
     ranges = blocks_of(db, which.sku, floor, top) if which.sku else [(floor, top)]
+    window: list[Range] = []
+    room = WINDOW
     for first, end in ranges:
         while first < end:
-            low = max(first, end - WINDOW)
-            yield low, end
+            low = max(first, end - room)
+            window.append((low, end))
+            room -= end - low
             end = low
+            if not room:
+                yield window
+                window, room = [], WINDOW
+    if window:
+        yield window
+
+
+def _within(
+    db: sa.Connection, which: Search, table: _Table, matching: Numbers, low: int, high: int
+) -> Numbers:
+    numbers = [table.no, *table.joined]
+    if db.dialect.name == "sqlite" and which.sku:
+        # Orders first: their lines narrow it more than sagas, whose rows are large.
+        numbers = numbers[-1:]
+    elif db.dialect.name == "sqlite":  # PostgreSQL would read the whole of a joined table
+        numbers = numbers[:1]
+    for no in numbers:
+        matching = matching.where(no >= low, no < high)
+    return matching
 
 
 def _few(db: sa.Connection, table: _Table, low: int, top: int) -> Numbers | None:

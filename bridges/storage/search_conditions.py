@@ -1,4 +1,4 @@
-"""What is searched for, as conditions of queries, and the indexes that find it."""
+"""Conditions of searches, and the indexes that serve them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,12 +20,12 @@ _FAILED = sagas.c.code != sa.literal_column("''")
 """As the partial indexes of failures have it."""
 _ZERO: Any = sa.literal_column("0")
 _LAST = chr(0x10FFFF) * 200
-"""What sorts behind every continuation of an id."""
+"""A suffix that sorts after every continuation of an id."""
 
 
 @attrs.frozen(kw_only=True)
 class Search:
-    """What is looked for; an empty condition matches any. Times are seconds since the Unix epoch.
+    """Conditions of a search; an empty one matches any row. Times are seconds since the Unix epoch.
 
     Times from are included, times to are not. `code`, `step` and names are matched whole, `reason`
     in part, ignoring case.
@@ -57,7 +57,7 @@ class Search:
 
     @property
     def of_content(self) -> bool:
-        """Whether more is asked for than statuses and the beginning of ids."""
+        """Whether there are conditions other than statuses and the prefix of ids."""
         return attrs.evolve(self, statuses=(), prefix="", saga="") != Search()
 
 
@@ -130,7 +130,7 @@ def of_id(which: Search, order_id: sa.ColumnElement[str]) -> Conditions:
     """The condition of the order's id, which is in this column."""
     if not which.prefix:
         return []
-    # Not LIKE: SQLite's takes no notice of case.
+    # Not LIKE: in SQLite it ignores case.
     return [sa.func.substr(order_id, 1, len(which.prefix)) == which.prefix]
 
 

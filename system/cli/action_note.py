@@ -1,4 +1,4 @@
-"""Tells the log of operators' actions of effects outside the database."""
+"""Adds effects outside the database to the log of operators' actions."""
 
 from contextlib import closing
 
@@ -17,7 +17,7 @@ def note_outside(
     """Store that an action was carried out, as `note_effect` does.
 
     Without a database there is no log yet, and nothing is stored. If it cannot be stored, a warning
-    says so: the effects are there all the same.
+    says so: the effects have happened nevertheless.
     """
     try:
         check_exists(database)

@@ -33,7 +33,7 @@ from order_sagas.system.settings import Settings, settings_options
 
 @click.group("actions", cls=Group)
 def actions_group() -> None:
-    """What operators asked for, and what became of it: list, approve, reject.
+    """The actions that operators asked for, with their outcomes: list, approve, reject.
 
     Every action is logged, whether it was asked for on the page, over HTTP, by a command, or by a
     record in the topic `operator-commands`. A worker adds the outcome in the transaction of the
@@ -67,7 +67,7 @@ def list_actions_command(
     settings: Settings,
     **which: Any,
 ) -> None:
-    """List operators' actions, the newest first, with who, when, why, and what became of each."""
+    """List operators' actions, the newest first, with who, when, why, and the outcome."""
     with queries.reading(settings.database) as db:
         rows = actions_page(db, ActionFilter(**which, outcomes=outcomes), limit or None)
     if as_csv:
@@ -115,8 +115,8 @@ def _deciding(function: Any) -> Any:
 def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> None:
     """Send the actions NUMBERS, which another person asked for and which wait for an approval.
 
-    The log has both names. Here a person is who --by says: what two persons have to decide for
-    sure goes over HTTP, with a token for each.
+    The log has both names. Here --by names the person, unchecked: approvals by two persons for
+    certain need HTTP, with a token for each.
     """
     approvals = Approvals(settings.database)
     with open_log(settings) as log:

@@ -128,7 +128,7 @@ def _result(report: Report, waiting: int, began: float, *, by: str, ok: bool) ->
 
 
 def _keep(settings: Settings, result: AuditResult) -> None:
-    """Store the result; an audit of a database that cannot be written is one, too."""
+    """Store the result, if the database can be written."""
     try:
         with closing(connect(settings.database)) as db:
             store_audit(db, result)
@@ -137,7 +137,7 @@ def _keep(settings: Settings, result: AuditResult) -> None:
 
 
 def _in_reach(db: sa.Connection, settings: Settings, found: Found) -> Finding:
-    """Look for deadlines that were set while the clock was ahead."""
+    """Check for deadlines that were set while the clock was ahead."""
     far = far_deadlines(db, registry_of(settings), time.time()) if any_far(db, time.time()) else []
     found.add(
         Violation(
@@ -151,7 +151,7 @@ def _in_reach(db: sa.Connection, settings: Settings, found: Found) -> Finding:
 
 
 def _begun(settings: Settings, found: Found) -> Finding:
-    """Look for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
+    """Check for orders that will never begin. Raises KafkaClientError if Kafka does not answer."""
     with queries.reading(settings.database) as db:
         accepted = sum(queries.order_counts(db).values())
     lost = log_access(settings).lost_orders()

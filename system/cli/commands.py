@@ -45,7 +45,7 @@ SECTIONS = {
             "error.",
         ),
         "stop": Listed(
-            "status:stop_command",
+            "stop:stop_command",
             "Stop the system that runs on this database, as Ctrl-C would: current batches are "
             "finished.",
         ),
@@ -67,7 +67,7 @@ SECTIONS = {
         ),
         "database": Listed(
             "database:database_group",
-            "Tell the schema version of the database, and bring it up to date.",
+            "Show the schema version of the database, and migrate it.",
         ),
     },
     "Send": {
@@ -137,11 +137,11 @@ SECTIONS = {
         ),
         "deadlines": Listed(
             "deadlines:deadlines_group",
-            "Find deadlines that were set while the clock was ahead, and put them right.",
+            "Find deadlines that were set while the clock was ahead, and repair them.",
         ),
         "actions": Listed(
             "actions:actions_group",
-            "What operators asked for, and what became of it: list, approve, reject.",
+            "The actions that operators asked for, with their outcomes: list, approve, reject.",
         ),
         "dead-letters": Listed(
             "dead_letters:dead_letters_group",
@@ -194,7 +194,10 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands; click cuts their sentences at the end of the line."""
         names = self.list_commands(ctx)
-        rows = [(name, self.commands[name].get_short_help_str(limit=200)) for name in names]
+        known: Any = self.commands
+        if not isinstance(known, CommandsByName):
+            known = CommandsByName(known)
+        rows = [(name, known.line_of(name)) for name in names]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

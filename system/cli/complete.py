@@ -21,7 +21,7 @@ from order_sagas.system.settings.model import Settings
 LIMIT = 50
 """Maximum number of values that are offered."""
 PATIENCE = 2
-"""Seconds after which a database server that does not answer is given up."""
+"""Time limit in seconds for a database server."""
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 Find = Callable[[Settings, click.Context, str], Iterable[str]]
@@ -155,7 +155,7 @@ def _app(settings: Settings) -> Any:
 
 
 def _reading(settings: Settings) -> Any:
-    """The database, for reading; a server that does not answer is an error soon."""
+    """The database, for reading, with a short time limit for a server."""
     import sqlalchemy as sa
 
     from order_sagas.bridges.storage.reading import reading

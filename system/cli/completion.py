@@ -18,7 +18,7 @@ from order_sagas.system.cli.commands import COMPLETE
 
 PROGRAM = "order-sagas"
 SPECIAL = frozenset(" '\"\\$&();<>|`*?[]!#~")
-"""Characters that are escaped for bash, because they mean something to it."""
+"""Characters that are escaped for bash, because they have a special meaning."""
 SHELLS = ("bash", "zsh", "fish")
 
 

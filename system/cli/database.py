@@ -1,4 +1,4 @@
-"""`order-sagas database`: the schema version of the database, and how it gets the newest."""
+"""`order-sagas database`: show the schema version of the database, and migrate it."""
 
 import click
 import sqlalchemy as sa
@@ -28,10 +28,10 @@ from order_sagas.system.settings import Settings, settings_options
 
 @click.group("database", cls=Group)
 def database_group() -> None:
-    """Tell the schema version of the database, and bring it up to date.
+    """Show the schema version of the database, and migrate it.
 
-    `order-sagas start` does that by itself. What only reads or sends (orders, show, submit, http)
-    refuses a database of another version than its own.
+    `order-sagas start` does that by itself. Commands that only read or send (orders, show, submit,
+    http) refuse a database of another version.
     """
 
 
@@ -39,7 +39,7 @@ def database_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options("database")
 def version_command(as_json: bool, settings: Settings) -> None:
-    """Tell the schema version of the database, and which one this program needs."""
+    """Show the schema version of the database, and the one that this program needs."""
     check_exists(settings.database)
     engine = reading_engine(settings.database, poolclass=sa.NullPool)
     with one_moment(engine) as db:
@@ -60,8 +60,8 @@ def migrate_command(dry_run: bool, by: str, why: str, settings: Settings) -> Non
     """Bring the database to the schema version that this program needs.
 
     Make a backup before: there is no way back. Stop everything that uses the database; on SQLite, a
-    system that runs is noticed, and nothing is done. Each version is one transaction. It is safe to
-    interrupt, and to run twice: what was committed stays, and the next run goes on from there.
+    running system is detected, and nothing is done. Each version is one transaction. It is safe to
+    interrupt, and to run twice: committed versions stay, and the next run continues from there.
 
     Exit codes: 0 it has the version, 1 it could not be done.
     """

@@ -29,7 +29,7 @@ SHOWN = 20
 
 @click.group("deadlines", cls=Group)
 def deadlines_group() -> None:
-    """Find deadlines that were set while the clock was ahead, and put them right."""
+    """Find deadlines that were set while the clock was ahead, and repair them."""
 
 
 @deadlines_group.command("repair")
@@ -42,7 +42,7 @@ def deadlines_group() -> None:
 def repair_command(dry_run: bool, yes: bool, by: str, settings: Settings) -> None:
     """Begin the waits anew whose deadlines lie farther ahead than their saga ever sets them.
 
-    Put the clock right first: it is what the deadlines are compared with. Each saga is sent a
+    Correct the clock first: the deadlines are compared with it. Each saga is sent a
     command, so this works beside a running system, and may be repeated. The setting deadline_scale
     must be that of the system.
     """

@@ -1,6 +1,7 @@
 """`order-sagas demo`: run sample orders with live progress, and print their outcomes."""
 
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -15,16 +16,18 @@ from rich.table import Table
 from order_sagas.actors.participants import NOTIFICATIONS
 from order_sagas.actors.words import many
 from order_sagas.bridges.extras import need
+from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.system.cli.output import console, echo
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.demo import Demo, Figures, figures_of, run_demo
 from order_sagas.system.demo.live_app import STUCK
 from order_sagas.system.settings import Settings
+from order_sagas.system.settings.advice import is_loopback
 from order_sagas.system.settings.location_types import address
 from order_sagas.system.trace import Timeline, read_lines, render_text
 
-OURS = ("orders.db", "orders.db-wal", "orders.db-shm", "orders.db.lock", "logs")
-"""Files and directories that a demonstration creates, and the next one deletes."""
+OURS = re.compile(r"orders\.db(-wal|-shm|\.lock|\.bell\.\d+)?|logs")
+"""Names of files and directories that a demonstration creates, and the next one deletes."""
 
 USUAL_ADDRESS = "127.0.0.1:8080"
 """Where `--http` serves if it names no address."""
@@ -41,9 +44,15 @@ def _address(_: click.Context, __: click.Parameter, given: str | None) -> str | 
     if given is None:
         return None
     try:
-        return str(address().read(given)) or None
+        found = str(address().read(given)) or None
     except ValueError:
         raise click.BadParameter(f"{given!r} is no HOST:PORT") from None
+    if found and not is_loopback(found.rpartition(":")[0]):
+        raise click.BadParameter(
+            f"{given!r} can be reached from other machines, and a demo has no tokens: name a port "
+            "of 127.0.0.1"
+        )
+    return found
 
 
 @click.command("demo")
@@ -202,8 +211,14 @@ class _Live:
 
 def _make_room(directory: Path) -> None:
     """Remove an earlier demo; refuse a directory that holds anything else."""
+    database = f"sqlite:///{directory / 'orders.db'}"
+    if process := running_process(database):
+        raise click.ClickException(
+            f"a system runs in {directory} (process {process}): `order-sagas stop --database "
+            f"{database}` ends it, or name another directory with --keep"
+        )
     if directory.exists():
-        strange = sorted(each.name for each in directory.iterdir() if each.name not in OURS)
+        strange = sorted(each.name for each in directory.iterdir() if not OURS.fullmatch(each.name))
         if strange:
             raise click.UsageError(
                 f"{directory} holds something that is not of a demo ({strange[0]}); "

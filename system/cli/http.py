@@ -5,7 +5,6 @@ import sys
 import click
 
 from order_sagas.bridges.extras import need
-from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.system.cli.action_note import note_outside
 from order_sagas.system.cli.commands import Group
@@ -74,6 +73,7 @@ def token_command(name: str, role: str, by: str, why: str, settings: Settings) -
 
 def _serve(settings: Settings) -> None:
     need("http")
+    from order_sagas.bridges.storage.file_watch import DatabaseFileWatch, explained
     from order_sagas.system.http import serve_http
 
     failures: list[str] = []

@@ -1,4 +1,4 @@
-"""The options of commands that the log of operators' actions tells of: who asks, and why."""
+"""The options of commands that are logged as operators' actions: who asks, and why."""
 
 import getpass
 from collections.abc import Callable

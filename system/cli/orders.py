@@ -101,7 +101,7 @@ def amount(row: dict[str, Any]) -> str:
 
 
 def print_table(table: Any, count: int, limit: int, what: str) -> None:
-    """Print a list, or that there is nothing; say if the limit cut it."""
+    """Print a list, or that it is empty; report if the limit cut it."""
     if not count:
         echo(f"There are no such {what}s.")
         return

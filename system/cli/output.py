@@ -137,8 +137,8 @@ def print_document(value: Any, *, indent: bool = True) -> None:
 
 
 @contextmanager
-def told_if_interrupted(done: Callable[[], str]) -> Iterator[None]:
-    """On Ctrl-C, tell on standard error what was done until then, and exit with 130."""
+def report_if_interrupted(done: Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C, print what was done so far on standard error, and exit with 130."""
     try:
         yield
     except KeyboardInterrupt:

@@ -16,10 +16,9 @@ from order_sagas.bridges.storage.database_url import file_of
 from order_sagas.bridges.storage.operator_actions import SYSTEM
 from order_sagas.bridges.storage.order_retention import Round
 from order_sagas.bridges.storage.store import Store
-from order_sagas.system.bootstrap import Parts, open_store
 from order_sagas.system.cli.confirm import bulk_options, confirm
 from order_sagas.system.cli.operator_options import operator_options
-from order_sagas.system.cli.output import echo, moment, print_json, told_if_interrupted
+from order_sagas.system.cli.output import echo, moment, print_json, report_if_interrupted
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.value_types import duration
 
@@ -73,6 +72,8 @@ def prune_command(
     It works in small transactions beside a running system, which prunes by itself if the setting
     keep_finished is set. The file of an SQLite database does not shrink; freed space is reused.
     """
+    from order_sagas.system.bootstrap import Parts, open_store  # loads slowly, for a help text
+
     with queries.reading(settings.database):
         pass  # raises an error if there is no database
     if not dry_run:
@@ -88,7 +89,7 @@ def prune_command(
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
         told = partial(_told, done, dry_run=dry_run)
-        stack.enter_context(told_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
+        stack.enter_context(report_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
         status = stack.enter_context(Console(stderr=True).status(""))
         if not dry_run:  # also of what was done when it is interrupted
             stack.callback(_note, store, done, now - older_than, by, why)

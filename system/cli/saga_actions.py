@@ -31,9 +31,9 @@ from order_sagas.system.cli.output import (
     moment,
     open_log,
     plain_table,
+    report_if_interrupted,
     say_if_idle,
     styled,
-    told_if_interrupted,
 )
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
@@ -207,7 +207,7 @@ def _ask(kind: type[OperatorCommand], question: Question) -> None:
         confirm(f"{_verb()} {many(len(chosen), 'saga')}?", yes=question.yes)
     origin, sent, pending = Origin(), 0, 0
     with (
-        told_if_interrupted(lambda: f"Sent to {sent:,} of {many(len(chosen), 'saga')}."),
+        report_if_interrupted(lambda: f"Sent to {sent:,} of {many(len(chosen), 'saga')}."),
         open_log(settings) as log,
     ):
         while some := chosen[sent : sent + AT_ONCE]:

@@ -29,9 +29,9 @@ from order_sagas.system.cli.output import (
     open_log,
     plain_table,
     print_json,
+    report_if_interrupted,
     say_if_idle,
     styled,
-    told_if_interrupted,
 )
 from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.cli.wait import wait_for, watch_of_sagas
@@ -52,7 +52,7 @@ _WHY = {
         {
             "early": Listed(
                 "early:early_command",
-                "List the replies and signals that came too early and are kept.",
+                "List the replies and signals that came too early and are kept, the oldest first.",
             ),
             "locks": Listed(
                 "locks:locks_command",
@@ -152,7 +152,7 @@ def start_command(
     started: list[dict[str, Any]] = []
     refused = 0
     done = partial(_interrupted, started)
-    with told_if_interrupted(done), open_log(settings, new=True) as log:
+    with report_if_interrupted(done), open_log(settings, new=True) as log:
         starts = SagaStarts(log, saga)
         for chunk in _chunks(given, saga.starts_on, where):
             messages = [message for _, message in chunk if message]

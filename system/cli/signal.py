@@ -1,4 +1,4 @@
-"""`order-sagas signal`: send a saga what a person or another system answers."""
+"""`order-sagas signal`: send a saga the answer of a person or another system."""
 
 import click
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from order_sagas.actors.words import many
 from order_sagas.system.app import app_of
-from order_sagas.system.cli.output import console, echo, told_if_interrupted
+from order_sagas.system.cli.output import console, echo, report_if_interrupted
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.harness.campaign import campaign, run_seed
 from order_sagas.system.harness.faults import Fault, from_json, to_json
@@ -68,7 +68,7 @@ def simulate_command(
     Exit code 1 if an invariant was violated.
     """
     app = settings.app
-    app_of(settings)  # reports what is wrong with it, before processes are started
+    app_of(settings)  # reports its errors before processes are started
     if plan is not None and seed is None:
         raise click.UsageError("--plan replays one seed: name it with --seed")
     if seed is not None:
@@ -109,7 +109,7 @@ def _run_all(
         )
 
     with (
-        told_if_interrupted(lambda: _so_far(told(), failed) if done else "No seed was finished."),
+        report_if_interrupted(lambda: _so_far(told(), failed) if done else "No seed was finished."),
         Progress(*columns, console=console(), transient=True) as progress,
     ):
         task = progress.add_task("seeds", total=len(seeds))

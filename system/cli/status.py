@@ -1,8 +1,5 @@
-"""`order-sagas status` and `order-sagas stop`: show the state of a running system, or stop it."""
+"""`order-sagas status`: show the state of a running system."""
 
-import os
-import signal
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,9 +22,6 @@ from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.deadlines import Deadlines, IsPaused, deadlines
 from order_sagas.bridges.storage.instance_lock import running_process
 from order_sagas.bridges.storage.lag import Lag
-from order_sagas.bridges.storage.operator_actions import SYSTEM
-from order_sagas.system.cli.action_note import note_outside
-from order_sagas.system.cli.operator_options import operator_options
 from order_sagas.system.cli.output import console, echo, plain_table, print_json
 from order_sagas.system.cli.pause import in_words
 from order_sagas.system.cli.public_json import ByName
@@ -41,18 +35,16 @@ from order_sagas.system.cli.trouble import (
     stopped,
 )
 from order_sagas.system.disk_space import full_disks
-from order_sagas.system.http_registry import HttpCard, cards_of
+from order_sagas.system.http_registry import HttpRegistration, http_registrations
 from order_sagas.system.log_client import log_access
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
-from order_sagas.system.supervision.control_client import ask_status, ask_to_stop
+from order_sagas.system.supervision.control_client import ask_status
 from order_sagas.system.supervision.messages import Status, WorkerStatus
 from order_sagas.system.supervision.run_registry import Run
 
 SHOWN = 10
 """Maximum number of lost orders, and of groups of stuck sagas, that are printed; JSON has all."""
-STOP_WITHIN = 75.0
-"""Seconds to wait for the system to stop."""
 
 
 @click.command("status")
@@ -64,7 +56,7 @@ STOP_WITHIN = 75.0
 def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     """Show the state of a running system: workers, shards, sagas in flight, rates, last error.
 
-    The first line tells what a person has to see to: work that waits although no system runs, sagas
+    The first line lists problems for a person: work that waits although no system runs, sagas
     that need attention, open dead letters, pauses, topics that are not read, and lost orders. The
     HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages of
     the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
@@ -92,43 +84,6 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
         click.get_current_context().exit(1)
 
 
-@click.command("stop")
-@operator_options
-@settings_options("database", "log_dir", "kafka")
-def stop_command(by: str, why: str, settings: Settings) -> None:
-    """Stop the system that runs on this database, as Ctrl-C would: current batches are finished.
-
-    Exit codes: 0 it stopped, 1 none ran, or it did not stop in time.
-    """
-    until = time.monotonic() + STOP_WITHIN
-    asked = ask_to_stop(settings)
-    # A run of one process has no supervisor; the lock of its database names it.
-    locked_by = running_process(settings.database)
-    if locked_by and locked_by not in {run.pid for run in asked}:
-        os.kill(locked_by, signal.SIGTERM)
-    elif not asked:
-        raise click.ClickException("no system runs on this database, as far as can be seen here")
-    pids = sorted({run.pid for run in asked} | ({locked_by} if locked_by else set()))
-    note_outside(
-        settings.database, SYSTEM, socket.gethostname(), action="stop", by=by, why=why,
-        detail=f"process {', '.join(map(str, pids))}",
-    )  # fmt: skip
-    for run in asked:
-        if not run.wait(until - time.monotonic()):
-            raise _does_not_stop(run.pid)
-    while locked_by and running_process(settings.database) == locked_by:
-        if time.monotonic() > until:
-            raise _does_not_stop(locked_by)
-        time.sleep(0.05)
-    echo("Stopped.")
-
-
-def _does_not_stop(pid: int) -> click.ClickException:
-    return click.ClickException(
-        f"process {pid} was asked to stop {STOP_WITHIN:g} s ago and still runs"
-    )
-
-
 @attrs.frozen
 class Look:
     """State of a system at one moment."""
@@ -147,13 +102,13 @@ class Look:
     in_flight: int
     deadlines: Deadlines
     lag: Lag | None
-    """Number of records not handled yet; None if Kafka does not tell."""
+    """Number of records not handled yet; None if Kafka does not answer."""
     paused: list[dict[str, Any]]
-    http: list[HttpCard]
+    http: list[HttpRegistration]
     problems: list[str] = attrs.field(factory=list)
     """What is wrong with Kafka's topics, one text each."""
     lost: list[str] = attrs.field(factory=list)
-    """Orders that were accepted and whose start Kafka has no more."""
+    """Accepted orders whose start is no longer in Kafka."""
     full: list[str] = attrs.field(factory=list)
     """Full file systems of the database or the logs, one text each."""
     far_deadlines: int = 0
@@ -161,7 +116,7 @@ class Look:
     early: int = 0
     """Number of replies that are kept because they came too early."""
     stopped: str = ""
-    """What waits because no system runs on the embedded log; "" otherwise."""
+    """Work that waits because no system runs on the embedded log; "" without any."""
 
     @property
     def workers(self) -> list[WorkerStatus]:
@@ -183,7 +138,7 @@ def look(settings: Settings) -> Look:
     lost: list[str] = []
     with queries.reading(settings.database) as db:
         in_flight, attention = queries.in_flight(db), queries.attention_count(db)
-        # The app is loaded only if there is something to look at.
+        # The app is loaded only if it is needed.
         stuck = groups_of(stuck_sagas(db, registry_of(settings))) if attention[0] else []
         pauses, early = pauses_that_last(db), queries.early_count(db)
         now = time.time()
@@ -198,13 +153,13 @@ def look(settings: Settings) -> Look:
     except KafkaClientError:
         lag = None
     pid, runs = running_process(settings.database), ask_status(settings)
-    cards, paused = cards_of(settings), [attrs.asdict(each) for each in pauses]
+    registrations, paused = http_registrations(settings), [attrs.asdict(each) for each in pauses]
     waits = ""
     if not (pid or runs or settings.kafka):
         waits = stopped(in_flight - attention[0], sum(lag.topics.values()) if lag else 0)
     return Look(
-        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, cards, problems, lost,
-        full_disks(settings), len(far), early, waits,
+        pid, runs, *attention, stuck, letters, in_flight, due, lag, paused, registrations,
+        problems, lost, full_disks(settings), len(far), early, waits,
     )  # fmt: skip
 
 
@@ -227,7 +182,7 @@ def as_fields(found: Look) -> dict[str, Any]:
         "dead_letters": None if found.letters is None else attrs.asdict(found.letters),
         "pid": found.pid,
         "workers": [_worker_fields(worker) for worker in found.workers],
-        "http": [attrs.asdict(card) for card in found.http],
+        "http": [attrs.asdict(each) for each in found.http],
         "sagas_in_flight": found.in_flight,
         "records_waiting": waiting,
         "lag": None if found.lag is None else ByName(found.lag.topics),
@@ -332,9 +287,9 @@ def _lines(found: Look) -> list[tuple[str, str]]:
         lines.append(("early", f"{many(found.early, 'reply', 'replies')} kept for a later step"))
     if roles:
         lines.append(("roles", ", ".join(roles)))
-    for card in found.http:
-        again = f", started again {many(card.restarts, 'time')}" if card.restarts else ""
-        lines.append(("http", f"{card.address}, process {card.pid}{again}"))
+    for served in found.http:
+        again = f", started again {many(served.restarts, 'time')}" if served.restarts else ""
+        lines.append(("http", f"{served.address}, process {served.pid}{again}"))
     lines += [("paused", in_words(each)) for each in found.paused]
     if found.far_deadlines:
         text = f"too far ahead for {many(found.far_deadlines, 'saga')}; see `deadlines repair`"

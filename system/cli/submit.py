@@ -21,8 +21,8 @@ from order_sagas.system.cli.output import (
     echo,
     open_log,
     print_json,
+    report_if_interrupted,
     say_if_idle,
-    told_if_interrupted,
 )
 from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.wait import wait_for, watch_of
@@ -118,7 +118,7 @@ def submit_command(
         _show_total(total, tally, as_json)
         ctx.exit(1 if tally.refused else 0)
     done = partial(_interrupted, tally)
-    with told_if_interrupted(done), open_log(settings, new=True) as log:
+    with report_if_interrupted(done), open_log(settings, new=True) as log:
         intake = Intake(log, lost=log_access(settings).lost_orders())
         stream = _open(file)
         try:
@@ -147,7 +147,7 @@ def submit_command(
 
 @attrs.define
 class _Total:
-    """What a dry run found. The same order twice in a file counts once if the content is equal."""
+    """Result of a dry run. The same order twice in a file counts once if the content is equal."""
 
     orders: dict[str, OrderCreated] = attrs.field(factory=dict)
 

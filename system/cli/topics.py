@@ -1,4 +1,4 @@
-"""`order-sagas topics`: create the Kafka topics, and see whether they are what they were."""
+"""`order-sagas topics`: create the Kafka topics, and check them against the stored offsets."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -72,11 +72,11 @@ def check_command(ctx: click.Context, as_json: bool, settings: Settings) -> None
     """Compare the topics with the stored offsets.
 
     A topic that was created again, or that has lost its last records, is not read: there is no
-    right place to go on from. The orders that wait for its records are listed. `topics
-    accept-reset` lets the workers read it again. Compacted topics are named too: of them, Kafka
-    deletes records of an order before they are handled.
+    right place to continue. The orders that wait for its records are listed. `topics accept-reset`
+    lets the workers read it again. Compacted topics are named too: Kafka may delete their records
+    before they are handled.
 
-    Exit codes: 0 the topics are what they were, 1 some are not.
+    Exit codes: 0 the topics fit the offsets, 1 some do not.
     """
     _need_kafka(settings)
     access = KafkaAccess(settings)
@@ -112,10 +112,10 @@ def accept_reset_command(
     why: str,
     settings: Settings,
 ) -> None:
-    """Read topics on that were created again, or have lost their last records.
+    """Continue to read topics that were created again, or have lost their last records.
 
     Workers begin at the first record of each partition that `topics check` names, or behind the
-    last one with --from-end. They need not be stopped: they go on within some seconds. What was
+    last one with --from-end. They need not be stopped: they continue within some seconds. What was
     handled before is not handled twice, because records are known by their content. Records that
     are gone stay so: sagas that wait for them time out, and their commands are sent again.
     """
@@ -146,7 +146,7 @@ def accept_reset_command(
 def asyncapi_command(settings: Settings) -> None:
     """Print the topics and their messages as an AsyncAPI 3 document, in JSON.
 
-    It is made of the definitions of sagas and services; Kafka is not asked.
+    It is generated from the definitions of sagas and services, without Kafka.
     """
     registry = registry_of(settings)
     forms = writers_of(registry.participants().values(), dict(settings.wire_forms))

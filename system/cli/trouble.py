@@ -1,4 +1,4 @@
-"""The first lines of `status`: what needs a person."""
+"""The first lines of `status`: problems that need a person."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,9 +33,9 @@ def open_letters(log: LogAccess) -> OpenLetters:
 
 
 def stopped(in_flight: int, waiting: int) -> str:
-    """Tell what waits because no system runs; "" if nothing does.
+    """Describe the work that waits because no system runs; "" if there is none.
 
-    `in_flight` are the sagas that no person has to see to, `waiting` the records not handled yet.
+    `in_flight` are the sagas that need no attention, `waiting` the records not handled yet.
     """
     verb = "waits" if (waiting or in_flight) == 1 else "wait"
     if waiting:

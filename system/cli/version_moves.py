@@ -35,11 +35,11 @@ def migrate_command(
     """Move the sagas in flight of the definition NAME to one of its versions.
 
     The newer definition of the two declares in `migrates` which step is which. `--to` a former
-    version goes back. A saga that cannot be moved stays as it is, and the reason is told. All that
-    are moved are moved in one transaction. Their traces tell it.
+    version goes back. A saga that cannot be moved stays as it is, and the reason is printed. All
+    sagas are moved in one transaction. Their traces show it.
 
-    Stop the system before. On SQLite, one that runs is noticed, and nothing is done. On PostgreSQL,
-    what a running worker is about to commit is refused, and it reads its sagas again.
+    Stop the system before. On SQLite, a running system is detected, and nothing is done. On
+    PostgreSQL, the next commit of a running worker is refused, and it reads its sagas again.
 
     Exit codes: 0 all were moved, 1 some cannot be moved or nothing was done.
     """

@@ -12,7 +12,9 @@ from order_sagas.system.visible_text import visible
 
 
 class _VisibleStream:
-    """A text stream that shows unsafe characters as escapes. All else is that of the stream.
+    """A text stream that shows unsafe characters as escapes.
+
+    Everything else is passed to the stream.
 
     Consoles of rich write to the stream itself, as they do to any stream with the attribute
     `rich_proxied_file`: their styles need control characters. See `VisibleConsole`.
@@ -36,7 +38,7 @@ def visible_output() -> Iterator[None]:
     before: Any = [stream or nowhere.open("w") for stream in (sys.stdout, sys.stderr)]
     for stream in before:
         if isinstance(stream, io.TextIOWrapper):
-            # What the encoding of the terminal lacks is shown as an escape too.
+            # Characters that the encoding of the terminal lacks are shown as escapes too.
             stream.reconfigure(errors="backslashreplace")
     streams: Any = [_VisibleStream(stream) for stream in before]
     sys.stdout, sys.stderr = streams

@@ -21,8 +21,8 @@ from order_sagas.system.cli.output import (
     echo,
     plain_table,
     print_json,
+    report_if_interrupted,
     styled,
-    told_if_interrupted,
 )
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.settings import Settings
@@ -112,7 +112,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
         TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
         console=shown, disable=not shown.is_terminal, transient=True,
     )  # fmt: skip
-    with told_if_interrupted(lambda: _ended(watch, count)), bar:
+    with report_if_interrupted(lambda: _ended(watch, count)), bar:
         task = bar.add_task(f"{watch.noun}s ended", total=count, rate="")
         told = False
         while True:
@@ -137,7 +137,7 @@ def wait_for(watch: Watch, settings: Settings, as_json: bool, tally: Mapping[str
 
 
 def _ended(watch: Watch, count: int) -> str:
-    """Tell how many have ended, for a person who ends the waiting."""
+    """Return how many have ended, for a person who interrupts the wait."""
     done = f"{count - len(watch.pending):,} of {many(count, watch.noun)}"
     return f"{done} ended; the others go on without this command."
 

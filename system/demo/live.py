@@ -1,4 +1,4 @@
-"""A demonstration that stays up: HTTP, slow live traffic, and three troubles to play with."""
+"""A demonstration that keeps running: HTTP, slow live traffic, and three problems to resolve."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def run_live(
 ) -> Outcome:
     """Run until a signal or `order-sagas stop`, with an order each second.
 
-    `started` is called when the system runs and the troubles are made; `problem` if no more orders
+    `started` is called when the system runs and the problems exist; `problem` if no more orders
     can be submitted, with the reason.
     """
     ended = threading.Event()
@@ -70,7 +70,7 @@ def run_live(
 
 
 def make_troubles(settings: Settings) -> None:
-    """Submit an order that gets stuck and a record that nobody can read, and pause a service."""
+    """Submit an order that gets stuck and an unreadable record, and pause a service."""
     stuck = OrderCreated(
         order_id=STUCK,
         customer_id="C-0042",

@@ -1,4 +1,4 @@
-"""The app of a demonstration that stays up: the order business, whose provider has bad days."""
+"""The app of a demonstration that keeps running: the order business with an unreliable provider."""
 
 from collections import Counter
 
@@ -14,12 +14,12 @@ from order_sagas.system.settings import Settings
 STUCK = "DEMO-STUCK"
 """The order whose refund gets no answer until an operator has it sent again."""
 UNANSWERED = 8
-"""As many refunds as a saga asks for by itself."""
+"""The number of refunds that a saga requests by itself."""
 
 
 @attrs.frozen
 class LiveGateway(SimulatedGateway):
-    """A simulated provider that does not answer to the first refunds of one order."""
+    """A simulated provider that does not answer the first refunds of one order."""
 
     _asked: Counter[str] = attrs.field(factory=Counter, init=False)
 
@@ -32,7 +32,7 @@ class LiveGateway(SimulatedGateway):
 
 
 def gateway(settings: Settings) -> LiveGateway:
-    """Return the provider: it declines and is silent as that of the thousand orders."""
+    """Return the provider: it declines and is silent like the one of the demonstration."""
     made = orders.gateway(settings.seed)
     return LiveGateway(
         decline_above=made.decline_above,

@@ -30,7 +30,7 @@ def check_common(system: "Harness") -> Iterator[Broken]:
 
 
 def _check_ended(system: "Harness") -> Iterator[Broken]:
-    """Check that every saga has ended that does not wait for a time to come."""
+    """Check that every saga has ended, except those that wait for a time in the future."""
     now = system.stage.clock.now()
     for saga_id, order_id in system.ledger.open.items():
         saga = system.ledger.facts[order_id].sagas[saga_id.partition("/")[0]]
@@ -107,9 +107,9 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
 
 
 def check_keys(system: "Harness") -> Iterator[Broken]:
-    """Check that each effect was asked for with one key, so that it happened once outside.
+    """Check that each effect was requested with one key, so that it happened once outside.
 
-    And that a call that is repeated with its key returns the same reply: if not, it does not hand
+    And that a call that is repeated with its key returns the same reply: if not, it does not pass
     its key on, and happens again.
     """
     effects = {s.participant.name for s in system.services if issubclass(s, EffectService)}
@@ -124,7 +124,7 @@ def check_keys(system: "Harness") -> Iterator[Broken]:
 
 
 def _check_calls(system: "Harness", facts: Facts) -> Iterator[Broken]:
-    """Check that every external call that the database has as done succeeded in fact."""
+    """Check that every external call that is done in the database has succeeded."""
     order_id, heard = facts.order_id, system.stage.calls.heard
     notification, payment = facts.notification, facts.payment
     done = {}

@@ -17,7 +17,7 @@ class Observed(Protocol):
         ...
 
     def went_wrong(self, *order_ids: str) -> list[str]:
-        """Return what services did wrong with orders, one line for each."""
+        """Return the errors of services about orders, one line for each."""
         ...
 
     def sent(self, order_id: str = "") -> list[str]:
@@ -43,7 +43,7 @@ class UnmetExpectation(AssertionError):
 class Violated(AssertionError):
     """Invariants were violated. `order_ids` holds the ids of at most three orders concerned.
 
-    `wrong` is what services did wrong with them, one line for each.
+    `wrong` are the errors of services about them, one line for each.
     """
 
     def __init__(self, violations: list[Broken], wrong: Sequence[str] = ()) -> None:

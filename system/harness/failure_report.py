@@ -10,7 +10,7 @@ from rich.console import Console
 
 from order_sagas.actors.entities import Entity
 from order_sagas.system.harness.faults import Fault, to_json
-from order_sagas.system.harness.incident_words import said
+from order_sagas.system.harness.incident_words import describe
 from order_sagas.system.harness.incidents import (
     Called,
     DeadLetter,
@@ -55,7 +55,7 @@ def story(
 ) -> str:
     """Return the report of a failure, as text: all that is needed to replay it.
 
-    What went wrong in services comes first. For each order follow the faults, calls and writes,
+    Errors of services come first. For each order follow the faults, calls and writes,
     each with its time, and the trace.
     """
     order_ids = list(order_ids)
@@ -71,10 +71,10 @@ def story(
 
 
 def went_wrong(incidents: Incidents, order_ids: Sequence[str] = ()) -> list[str]:
-    """What services did wrong with these orders, or with any if it was nothing with these.
+    """The errors of services about these orders, or about any if there are none about these.
 
-    What was raised comes first, then dead letters, then calls that were made more than once. What
-    faults let them do is left out, except repeated calls.
+    Exceptions come first, then dead letters, then calls that were made more than once. Effects of
+    faults are left out, except repeated calls.
     """
     found = [each for order_id in order_ids for each in incidents.errors(order_id)]
     found = found or [each for each in incidents.errors() if isinstance(each.event, Raised)]
@@ -82,7 +82,7 @@ def went_wrong(incidents: Incidents, order_ids: Sequence[str] = ()) -> list[str]
     letters: Counter[tuple[str, str]] = Counter()
     for each in found:
         counted = raised if isinstance(each.event, Raised) else letters
-        counted[said(each.event), each.order_id] += 1
+        counted[describe(each.event), each.order_id] += 1
     lines = []
     for counted in (raised, letters):
         for (text, order_id), times in counted.items():
@@ -130,7 +130,7 @@ def happened(incidents: Incidents, order_id: str) -> str:
             if before == event:
                 continue
         mark = "fault" if isinstance(event, Struck) else _MARKS.get(type(event), "write")
-        rows.append(f"{at - began:+12.3f}s  {mark:<11}  {said(event, before)}")
+        rows.append(f"{at - began:+12.3f}s  {mark:<11}  {describe(event, before)}")
     if not rows:
         return ""
     if len(rows) > MOST_ROWS:

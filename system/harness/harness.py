@@ -29,7 +29,7 @@ from order_sagas.system.harness.failure_report import story, trace_of, went_wron
 from order_sagas.system.harness.fake_provider import Mailbag, Provider
 from order_sagas.system.harness.fault_injection import put_in_force, replies_of
 from order_sagas.system.harness.faults import Fault
-from order_sagas.system.harness.incident_words import said
+from order_sagas.system.harness.incident_words import describe
 from order_sagas.system.harness.inputs import Inputs
 from order_sagas.system.harness.invariant_monitor import Ledger
 from order_sagas.system.harness.known_names import check_names, check_service
@@ -395,7 +395,7 @@ class Harness:
         """
         self.ledger.audit(self.books)
         for order_id, letter in self.stage.incidents.letters_of_handlers():
-            self.ledger.note(Broken("no dead letters", order_id, said(letter)))
+            self.ledger.note(Broken("no dead letters", order_id, describe(letter)))
         found = list(self.ledger.violations)
         if found:
             raise Violated(found, self.went_wrong(*orders_of(found)))
@@ -450,7 +450,7 @@ class Harness:
         return story(self.seed, self.faults, order_ids, lines, incidents)
 
     def went_wrong(self, *order_ids: str) -> list[str]:
-        """Return what services did wrong with these orders, or with any: one line for each.
+        """Return the errors of services about these orders, or about any: one line for each.
 
         These are exceptions of handlers and dead letters, then calls that were repeated.
         """

@@ -1,4 +1,4 @@
-"""Says what happened in a run, in words: faults, errors, calls, writes."""
+"""Describes the events of a run in words: faults, errors, calls, writes."""
 
 from collections.abc import Callable
 from functools import singledispatch
@@ -17,35 +17,35 @@ LONGEST = 60
 
 
 @singledispatch
-def said(event: Any, before: Any = None) -> str:
-    """Say what happened. `before` is the entity as it was written before."""
+def describe(event: Any, before: Any = None) -> str:
+    """Describe an event. `before` is the entity as it was written before."""
     raise TypeError(f"unknown kind of event: {event}")
 
 
-@said.register
+@describe.register
 def _(event: Start, before: Any = None) -> str:
     return f"saga {event.saga_id} is stored"
 
 
-@said.register
+@describe.register
 def _(event: Struck, before: Any = None) -> str:
     what = f"{event.what} " if event.what else ""
     return f"{what}{effect(event.fault)}"
 
 
-@said.register
+@describe.register
 def _(event: Raised, before: Any = None) -> str:
     who = f"service {event.service!r}" if event.service else "the saga"
     place = f" ({event.place})" if event.place else ""
     return f"{who} raised {event.error} at {event.status}{place}"
 
 
-@said.register
+@describe.register
 def _(event: DeadLetter, before: Any = None) -> str:
     return f"dead letter of {event.status or 'a record'} to {event.topic}: {event.error}"
 
 
-@said.register
+@describe.register
 def _(event: Called, before: Any = None) -> str:
     troubles = {
         "before": ", which fails before it is made",
@@ -57,7 +57,7 @@ def _(event: Called, before: Any = None) -> str:
     )
 
 
-@said.register
+@describe.register
 def _(event: Entity, before: Any = None) -> str:
     """The fields that differ from what was written before, or from their default."""
     changed = {}
@@ -73,7 +73,7 @@ def _(event: Entity, before: Any = None) -> str:
 
 
 def effect(fault: Fault) -> str:
-    """Say what a fault does to what it strikes."""
+    """Describe what a fault does to its target."""
     return _EFFECTS[type(fault)](fault)
 
 

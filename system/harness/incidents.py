@@ -1,6 +1,6 @@
-"""What happened in a run besides the transitions of sagas: faults, errors, calls, writes.
+"""The events of a run besides the transitions of sagas: faults, errors, calls, writes.
 
-It is noted as data, and put in words by a report, since most runs need none.
+They are stored as data, and described in words by a report, since most runs need none.
 """
 
 import re
@@ -137,9 +137,9 @@ class Incidents:
         ]
 
     def errors(self, order_id: str = "") -> list[Incident]:
-        """What was raised and became a dead letter about an order, or about any.
+        """Exceptions that made a dead letter about an order, or about any.
 
-        What a fault let a handler raise is left out.
+        Those caused by a fault are left out.
         """
         return [
             each

@@ -1,4 +1,4 @@
-"""Checks that a fault names what the app has, so that a typing error is no fault without effect."""
+"""Checks that the names in a fault exist in the app, so that a typing error is not ignored."""
 
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.bridges.records.routing import Routes

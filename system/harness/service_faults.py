@@ -67,7 +67,7 @@ class Troubles:
         """Return the messages that a service gets instead of a delivery."""
         told = message.message
         order_id = order_of(told.order_id, told.saga_id)
-        address: Any = receiver  # of the runtime, which has the actor
+        address: Any = receiver  # the name is of the runtime, which holds the actor
         declined, participant = self._declined, address.actor.participant
         if declined and declined.is_declined(told) and self._is_command(service, told):
             put(receiver, sender, declined.answer(message, participant))

@@ -38,11 +38,11 @@ REFUSED = 0.15
 
 
 class Business(Protocol):
-    """What a simulation has to know of an app."""
+    """What a simulation needs of an app."""
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What faults may be about."""
+        """The names that faults may use."""
         ...
 
     def parts(self, seed: int, orders: int, rng: random.Random) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Business(Protocol):
         ...
 
     def check(self, system: Harness) -> Iterator[Broken]:
-        """Check the final state, beyond what the database and the rules tell."""
+        """Check the final state, beyond the database and the rules."""
         ...
 
 
@@ -103,14 +103,14 @@ def _order(seed: int, order_id: str) -> OrderCreated:
 
 @attrs.define(slots=False)
 class AppBusiness:
-    """An app of one's own: starts from its `sample` or its message classes."""
+    """An app of a user: starts from its `sample` or its message classes."""
 
     app: App
     _vocabulary: Vocabulary | None = None
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What faults may be about, from the definitions and from runs without faults."""
+        """The names that faults may use, from the definitions and from runs without faults."""
         if self._vocabulary is None:
             self._vocabulary = vocabulary_of(self.app.registry, self._rehearse())
         return self._vocabulary
@@ -146,7 +146,7 @@ class AppBusiness:
                         system.signal(sample_of(kind, rng, order_id))
 
     def check(self, system: Harness) -> Iterator[Broken]:
-        """Check that there are no dead letters but those of faults, and one key for each effect."""
+        """Check that all dead letters are caused by faults, and that each effect has one key."""
         yield from check_unexpected_dead_letters(system)
         yield from check_keys(system)
 

@@ -1,4 +1,4 @@
-"""The processor in a harness, and its adapter of the embedded log: the real ones, with faults."""
+"""The processor and the adapter of the embedded log in a harness: the real ones, with faults."""
 
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +34,7 @@ class _LateAck:
 
 
 class StagedProcessor(BatchProcessor):
-    """A processor whose database is the harness's, and whose deliveries a fault may hit."""
+    """A processor on the harness's database, whose deliveries may have faults."""
 
     stage: ClassVar[Stage]
     worker: ClassVar[WorkerState]
@@ -87,21 +87,21 @@ class StagedProcessor(BatchProcessor):
         context = opened()
         self.worker.stores.append(context.store)
         store = WatchedStore(context.store, self.stage.database, self.worker)
-        return attrs.evolve(  # what is told is handled once time is given to the worker
+        return attrs.evolve(  # messages are handled when the worker runs
             context,
             store=store,  # type: ignore[arg-type]
             tell=partial(self._myRef.base.inject, self.myAddress, self.myAddress),
         )
 
     def _not_handled(self, failed: Nack) -> None:
-        """Note what raised, unless a fault let it."""
+        """Store the exception, unless a fault caused it."""
         batch = self._batch
         if batch and failed.batch == batch.number and ON_PURPOSE not in failed.error:
             self._note_raised(batch.tickets[failed.ticket], failed.error)
         super()._not_handled(failed)
 
     def _poisoned(self, poison: PoisonMessage) -> None:
-        """Note what raised outside of a service's error handling, unless a fault let it."""
+        """Store an exception outside of a service's error handling, unless a fault caused it."""
         delivery, batch = poison.poisonMessage, self._batch
         # A delivery without its message is the way in which a fault lets an actor raise.
         is_delivery = isinstance(delivery, Delivery) and delivery.message is not None

@@ -1,4 +1,4 @@
-"""Which step of a saga a message is of, as the faults of services ask."""
+"""Which step of a saga a message belongs to, for the faults of services."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def is_undo(message: Message) -> bool:
 
 
 def is_question(message: Message) -> bool:
-    """Return True if the message asks what became of a command."""
+    """Return True if the message asks for the outcome of a command."""
     return f"{message.step}:ask/" in message.event_id
 
 

@@ -18,7 +18,7 @@ class VirtualWorker:
         self.base = EventLoopBase(clock, policy, threaded=False)
 
     def start(self, parts: Parts) -> None:
-        """Create the actors; what they do first is done by `run`."""
+        """Create the actors; their first messages are handled by `run`."""
         self.running = start(parts, ActorSystem(self.base, transientUnique=True))
 
     def notify(self) -> None:
@@ -27,11 +27,14 @@ class VirtualWorker:
             self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
 
     def run(self) -> None:
-        """Do everything that needs no time to pass. Raises what ended the worker, if it failed."""
+        """Do everything that needs no time to pass.
+
+        Raises the error that ended the worker, if any.
+        """
         self.base.run_until_idle()
         self.raise_failure()
 
     def raise_failure(self) -> None:
-        """Raise what ended the worker, if it failed."""
+        """Raise the error that ended the worker, if any."""
         if self.running and self.running.failure:
             raise self.running.failure

@@ -15,11 +15,11 @@ from order_sagas.system.harness.known_names import declining
 
 @attrs.frozen
 class Vocabulary:
-    """What the faults of a plan may be about."""
+    """The names that the faults of a plan may use."""
 
     waited_for: Sequence[str]
-    """Statuses of records whose loss is detected by a deadline. Plans lose no others, since no log
-    does."""
+    """Statuses of records whose loss is detected by a deadline. Plans lose no others, because a log
+    does not lose records."""
     every: Sequence[str]
     """Statuses of all records that may be repeated, delayed and reordered."""
     twice: Sequence[str]
@@ -40,7 +40,7 @@ class Vocabulary:
     topics: Sequence[str]
     """Topics to which junk is written."""
     junk: Sequence[str]
-    """Values of such records; `{order}` is an order id."""
+    """Values of junk records; `{order}` is an order id."""
     overtaking: int = 2
     """Weight of delays by which a compensation overtakes its command, among 35 of other faults."""
 
@@ -85,7 +85,7 @@ ORDER_BUSINESS = Vocabulary(
         "[]",
     ),
 )  # fmt: skip
-"""That of the order business. Plans of a seed are drawn from it in this order."""
+"""The vocabulary of the order business. Plans of a seed are drawn from it in this order."""
 
 
 class _Sent(msgspec.Struct, rename="camel"):

@@ -69,7 +69,7 @@ class System(Protocol):
         """Wake the loop if it sleeps."""
         ...
 
-    def bury(self, cell: "Cell") -> None:
+    def end_at_once(self, cell: "Cell") -> None:
         """End an actor at once, and remove its timers and registrations."""
         ...
 

@@ -131,20 +131,20 @@ class Lifecycle(Tree):
         if cell.children and request.isRecursive:
             self.quit(cell)
         else:
-            self.bury(cell)
+            self.end_at_once(cell)
 
     def quit(self, cell: Cell) -> None:
         """End an actor, its children first. `sys.exit` in an actor has the same effect."""
         children = living_below(cell)
         if not children:
-            self.bury(cell)
+            self.end_at_once(cell)
         elif cell.actor is not None:
             cell.rare().exiting = True
             cell.actor = Exiting(self, cell, cell.actor)
             for child in children:
                 self.post_system(child, cell, ActorExitRequest())
 
-    def bury(self, cell: Cell) -> None:
+    def end_at_once(self, cell: Cell) -> None:
         """End an actor at once, and remove its timers and registrations.
 
         Its remaining children keep running.
@@ -165,7 +165,7 @@ class Lifecycle(Tree):
             return
         if isinstance(above.actor, Exiting):
             # It waited for a descendant of a dead child; no ChildActorExited tells it of that.
-            self.bury(above)
+            self.end_at_once(above)
 
     def end(self) -> None:
         """Close the system after every actor has exited; unloads all sources."""

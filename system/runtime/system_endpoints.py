@@ -46,6 +46,6 @@ class Exiting:
                     "actor.exit_failed", actor=str(self._cell), exception=traceback.format_exc()
                 )
             if not self._cell.children:
-                self._system.bury(self._cell)
+                self._system.end_at_once(self._cell)
         else:
             self._system.undeliverable(self._cell, sender, message)

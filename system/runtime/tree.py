@@ -58,7 +58,7 @@ class Tree(EventLoop):
             try:
                 actor = actor_class()
             except Exception:
-                self._stillborn(cell, actor_class)
+                self._creation_failed(cell, actor_class)
             else:
                 actor._myRef = cell
                 cell.actor = actor
@@ -74,12 +74,12 @@ class Tree(EventLoop):
                 return self.names[global_name]
             cell = self._new_cell(parent)
             try:
-                self._bring_to_life(cell, actor_class, requirements, global_name, source_hash)
+                self._create_actor(cell, actor_class, requirements, global_name, source_hash)
             except ImportError:
                 self._remove(cell)
                 raise
             except Exception:
-                self._stillborn(cell, actor_class)
+                self._creation_failed(cell, actor_class)
             return cell
 
     def create_primary(
@@ -94,7 +94,7 @@ class Tree(EventLoop):
                 return self.names[global_name]
             cell = self._new_cell(self.root)
             try:
-                self._bring_to_life(cell, actor_class, requirements, global_name, source_hash)
+                self._create_actor(cell, actor_class, requirements, global_name, source_hash)
             except BaseException:
                 self._remove(cell)
                 raise
@@ -112,7 +112,7 @@ class Tree(EventLoop):
         cell = children[number] = Cell(self, parent, number)  # type: ignore[arg-type]
         return cell
 
-    def _bring_to_life(
+    def _create_actor(
         self,
         cell: Cell,
         actor_class: Any,
@@ -129,7 +129,7 @@ class Tree(EventLoop):
         if source_hash:
             cell.rare().source_hash = source_hash
 
-    def _stillborn(self, cell: Cell, actor_class: Any) -> None:
+    def _creation_failed(self, cell: Cell, actor_class: Any) -> None:
         log.warning(
             "actor.not_created",
             actor=str(cell),

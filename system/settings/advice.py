@@ -14,7 +14,8 @@ def warnings_of(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]
             "the password in --database is visible to all users of this machine: set "
             "ORDER_SAGAS_DATABASE, or leave it out and use PGPASSFILE"
         )
-    if settings.smtp_username and not settings.smtp_starttls and not _is_here(settings.smtp_host):
+    mails_elsewhere = settings.smtp_username and not is_loopback(settings.smtp_host)
+    if mails_elsewhere and not settings.smtp_starttls:
         yield (
             f"the password for {settings.smtp_host} is sent unencrypted: set smtp_starttls to true"
         )
@@ -22,13 +23,13 @@ def warnings_of(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]
     if (
         settings.kafka_security_protocol == "SASL_PLAINTEXT"
         and not settings.kafka_sasl_mechanism.startswith("SCRAM")
-        and not all(map(_is_here, hosts))
+        and not all(map(is_loopback, hosts))
     ):
         yield "the login at Kafka is sent unencrypted: set kafka_security_protocol to SASL_SSL"
 
 
-def _is_here(host: str) -> bool:
-    """Return whether a host is this machine."""
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address."""
     try:
         return host == "localhost" or ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -12,10 +12,10 @@ from order_sagas.system.settings import value_types as kinds
 from order_sagas.system.settings.value_types import Kind
 
 COMMANDED, CHOREOGRAPHED = "commanded", "choreographed"
-"""How the services learn what to do: from the saga's commands, or from events of each other."""
+"""What the services act on: the saga's commands, or events of each other."""
 
 PRODUCER, OUTBOX_TABLE = "producer", "outbox-table"
-"""Who publishes records to Kafka: a producer of this system, or change data capture of a table."""
+"""What publishes records to Kafka: a producer of this system, or change data capture of a table."""
 
 
 def _setting(default: Any, kind: Kind, help: str) -> Any:

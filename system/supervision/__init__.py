@@ -15,5 +15,6 @@ this.
     messages         the messages on channels and on the control socket
     control_socket   the Unix socket that answers `status` and `stop`
     control_client   the client of that socket, used by `status` and `stop`
-    run_registry     the folder of a run, its lock, and the card that `status` and `stop` read
+    run_registry     the folder of a run, its lock, and the registration that `status` and `stop`
+    read
 """

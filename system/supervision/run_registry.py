@@ -1,8 +1,8 @@
-"""The supervised runs that share a log directory: each has a folder with a lock and a card.
+"""The supervised runs that share a log directory: each has a folder with a lock and a registration.
 
 Only the owner can read the folder. Every process of the run holds the lock, so that it is free when
-the last of them has ended. The card is a JSON file with the process id, the database and the path
-of the control socket.
+the last of them has ended. The registration is a JSON file with the process id, the database and
+the path of the control socket.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ import attrs
 from order_sagas.system.http_registry import place_of
 from order_sagas.system.settings import Settings
 
-CARD = "supervisor.json"
+REGISTRATION = "supervisor.json"
 LOCK = "supervisor.lock"
 SOCKET = "supervisor.sock"
 PRIVATE = "order-sagas-"
@@ -42,7 +42,7 @@ class OwnRun:
 
 @attrs.frozen
 class Run:
-    """A run, as read from its card. After a kill the card remains, and its socket refuses."""
+    """A run, as read from its registration. After a kill this remains, and its socket refuses."""
 
     number: int
     pid: int
@@ -92,38 +92,44 @@ def socket_places(run: OwnRun) -> Iterator[Path]:
             yield Path(made) / SOCKET
 
 
-def write_card(run: OwnRun, settings: Settings, socket: Path) -> None:
-    """Write the card, so that `status` and `stop` find the run."""
-    card = {"pid": os.getpid(), "database": place_of(settings.database), "socket": str(socket)}
-    written = run.folder / f"{CARD}.new"
-    written.write_text(json.dumps(card))
-    written.replace(run.folder / CARD)
+def write_registration(run: OwnRun, settings: Settings, socket: Path) -> None:
+    """Write the registration, so that `status` and `stop` find the run."""
+    registration = {
+        "pid": os.getpid(),
+        "database": place_of(settings.database),
+        "socket": str(socket),
+    }
+    written = run.folder / f"{REGISTRATION}.new"
+    written.write_text(json.dumps(registration))
+    written.replace(run.folder / REGISTRATION)
 
 
-def remove_card(run: OwnRun) -> None:
-    """Remove the card, the socket and the directory that was created for it."""
+def remove_registration(run: OwnRun) -> None:
+    """Remove the registration, the socket and the directory that was created for it."""
     with suppress(OSError):  # a missing folder does not matter at the end of the run
         _clear(run.folder)
 
 
 def runs_of(settings: Settings) -> list[Run]:
-    """Return the runs on this database whose cards this user can read."""
+    """Return the runs on this database whose registrations this user can read."""
     found = []
-    for path in sorted((settings.log_dir / "run").glob(f"*/{CARD}")):
+    for path in sorted((settings.log_dir / "run").glob(f"*/{REGISTRATION}")):
         with suppress(OSError, ValueError, TypeError, KeyError):
-            card = json.loads(path.read_text())
-            if card["database"] == place_of(settings.database):
-                run = Run(int(path.parent.name), int(card["pid"]), Path(card["socket"]))
+            registration = json.loads(path.read_text())
+            if registration["database"] == place_of(settings.database):
+                run = Run(
+                    int(path.parent.name), int(registration["pid"]), Path(registration["socket"])
+                )
                 found.append(run)
     return found
 
 
 def _clear(folder: Path) -> None:
-    """Remove the card of a folder, and the socket named in it."""
-    card = folder / CARD
+    """Remove the registration of a folder, and the socket named in it."""
+    registration = folder / REGISTRATION
     with suppress(OSError, ValueError, TypeError, KeyError):
-        remove_socket(Path(json.loads(card.read_text())["socket"]))
-    card.unlink(missing_ok=True)
+        remove_socket(Path(json.loads(registration.read_text())["socket"]))
+    registration.unlink(missing_ok=True)
 
 
 def remove_socket(socket: Path) -> None:

@@ -14,7 +14,11 @@ from order_sagas.system.settings import Settings
 from order_sagas.system.stop_requests import StopRequests
 from order_sagas.system.supervision.control_socket import ControlSocket, bind_control_socket
 from order_sagas.system.supervision.messages import AskMetrics, AskStatus, Status
-from order_sagas.system.supervision.run_registry import own_run, remove_card, write_card
+from order_sagas.system.supervision.run_registry import (
+    own_run,
+    remove_registration,
+    write_registration,
+)
 from order_sagas.system.supervision.supervisor import (
     RunEnded,
     RunMetrics,
@@ -92,7 +96,7 @@ def run_supervised(
             names = f"{run.number}-" if run.number > 1 else ""
             order = Supervise(settings, workers, names, run.lock, post, gave_up)
             actors.tell(supervisor, order)
-            write_card(run, settings, place)
+            write_registration(run, settings, place)
             with metrics_of_run(settings, metrics):
                 started()
                 asked = stops.get()
@@ -102,6 +106,6 @@ def run_supervised(
         finally:
             control.close()
             actors.shutdown()  # kills the children that have not ended
-            remove_card(run)
+            remove_registration(run)
     clean = isinstance(end, RunEnded) and end.clean
     return Outcome(clean, "".join(failures[:1]), explained(watch))

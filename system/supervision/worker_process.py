@@ -69,7 +69,7 @@ class ProcessEnded:
 
 
 @attrs.frozen
-class _Heard:
+class _Received:
     message: Any
 
 
@@ -114,8 +114,8 @@ class WorkerProcess(Actor):
                 self._ask(message)
             case Shutdown() if self._child:
                 self._child.send(message)
-            case _Heard():
-                self._heard(message.message)
+            case _Received():
+                self._received(message.message)
             case WakeupMessage(payload=_Overdue(kind=kind, question=question)):
                 if self._waiting.get(kind) == question:
                     self._answer(kind, None)
@@ -132,7 +132,7 @@ class WorkerProcess(Actor):
                 order.name,
                 order.lock,
                 order.first,
-                lambda message: post(here, _Heard(message)),
+                lambda message: post(here, _Received(message)),
                 lambda how: post(here, _Ended(how)),
             )
         except OSError as error:
@@ -150,7 +150,7 @@ class WorkerProcess(Actor):
         self._waiting[kind] = self._questions
         self.wakeupAfter(ANSWER_WITHIN, _Overdue(kind, self._questions))
 
-    def _heard(self, message: Any) -> None:
+    def _received(self, message: Any) -> None:
         match message:
             case Started():
                 self._running = True

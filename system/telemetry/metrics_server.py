@@ -4,13 +4,14 @@ import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import ip_address
 from socketserver import ThreadingMixIn
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+
+from order_sagas.system.settings.advice import is_loopback
 
 _log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away, or was cut."""
+        """Ignore a client that disconnected, or was disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,16 +109,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _shut(connection: socket.socket) -> None:

@@ -93,7 +93,7 @@ def _table(transitions: tuple[Transition, ...], width: int) -> Table:
     table.add_column(overflow="fold", style="dim", justify="right", ratio=1)
     for transition in transitions:
         mark, style = _MARKS.get(transition.event, ("•", ""))
-        said = _said(transition, style)
+        said = _description(transition, style)
         cause = Text(f"⟵ {transition.cause}" if transition.cause else "", "dim")
         if width < WIDE:
             said, cause = Text.assemble(said, "  ", cause), Text()
@@ -102,7 +102,7 @@ def _table(transitions: tuple[Transition, ...], width: int) -> Table:
     return table
 
 
-def _said(transition: Transition, style: str) -> Text:
+def _description(transition: Transition, style: str) -> Text:
     attempt = transition.attempt or 1
     text = Text(phrase(transition), style)
     if attempt > 1 or transition.event.endswith(("timed_out", "retried")):

@@ -22,10 +22,10 @@ class ConformingBase(EventLoopBase):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put our base where Thespian looks for its own."""
+    """Register our base where Thespian looks for its own."""
     simpleSystemBase.ActorSystemBase = ConformingBase
     # A hundred threads ask actors that sleep in their handlers, 62 s in all: on one thread, up to
-    # 7 s for an answer that is awaited for 5. The simple base passes because its private contexts
+    # 7 s for an answer with a timeout of 5 s. The simple base passes because its private contexts
     # never time out (`Queue.get(timeout)`, whose first argument is `block`). Ours do, so the
     # handlers get to sleep for a tenth of the time; the timeouts are the suite's.
     test_threadedExternal.time = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 10))

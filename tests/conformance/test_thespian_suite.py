@@ -1,4 +1,4 @@
-"""Thespian's own test suite passes on our base, but for what one process cannot have."""
+"""Thespian's own test suite passes on our base, except for what one process cannot do."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CASES = 360
-"""The cases that Thespian 4.0 runs on its simple base, which ours stands in for."""
+"""The number of cases that Thespian 4.0 runs on its simple base, which ours replaces."""
 
 # Module and reason as the suite gives it: how many cases, and why they cannot run here.
 _ONE_PROCESS = "Functionality not supported for simpleSystemBase system base"
@@ -37,9 +37,8 @@ WORKERS = 12
 @pytest.mark.processes
 @pytest.mark.timeout(600)
 def test_thespians_own_suite_passes(tmp_path: Path) -> None:
-    """Nothing fails, nothing is missing, and nothing is skipped but what is explained above.
-
-    One test, since one run of the suite takes a minute.
+    """Nothing fails, nothing is missing, and only the cases listed above are skipped. One test,
+    because a run of the suite takes a minute.
     """
     report = _run_suite(tmp_path)
 

@@ -42,8 +42,7 @@ from tests.support.waiting import TIMEOUT
 
 @attrs.define
 class Provider:
-    """A payment provider that approves charges at once, and does not answer refunds while it is
-    down.
+    """A payment provider that approves charges, and does not answer refunds while it is down.
 
     Refunds of orders whose ids begin with `frozen` are declined then.
     """

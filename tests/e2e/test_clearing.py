@@ -81,8 +81,7 @@ def finished(page: Page, name: str):
 
 
 def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
-    """Each cause is cleared in its own way, while a pause ends, a token expires, an order comes
-    twice."""
+    """Each cause in its own way, while a pause ends, a token expires, an order comes twice."""
     page = open_page(troubled.url, who="")
     seen(page, "token")
     use_token(page, "os_wrong")

@@ -1,6 +1,6 @@
 """Builds and runs the services of `tests/interop/java`: Spring Boot with spring-kafka.
 
-Each is a process of its own, with a ledger: a file with a line for each act.
+Each is a process of its own, with a ledger: a file with a line for each action.
 """
 
 import shutil

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 @attrs.frozen
 class Runtime:
-    """A language with an example, and what it takes to run it."""
+    """A language with an example, and what is needed to build and run it."""
 
     name: str
     required: str
@@ -23,7 +23,7 @@ class Runtime:
     needs: tuple[str, ...]
     """Programs on the path."""
     missing: str
-    """What to say if one of them is not there."""
+    """The error if one of them is missing."""
     build: Callable[[Path], list[str]]
     """Builds the example in a directory, and returns the command that runs it there."""
 
@@ -55,7 +55,8 @@ GO = Runtime("go", "REQUIRE_GO", ("go",), "Not found: Go 1.18 or newer.", _build
 
 
 class PaymentService:
-    """The service of one language. Several may have one ledger, of which one runs at a time."""
+    """The service of one language. Several may share a ledger if only one of them runs at a
+    time."""
 
     def __init__(self, runtime: Runtime, directory: Path, servers: str, ledger: Path) -> None:
         self.name = runtime.name

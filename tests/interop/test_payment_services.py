@@ -1,4 +1,4 @@
-"""The payment services of `examples/node` and `examples/go`, in the place of ours."""
+"""The payment services of `examples/node` and `examples/go`, in place of ours."""
 
 import os
 from collections import Counter
@@ -28,7 +28,7 @@ DEAR = (OrderLine(sku="PEN", quantity=1000, unit_price=150),)
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """What the services remember, whichever runs."""
+    """The ledger that the services share."""
     return tmp_path / "payments.jsonl"
 
 
@@ -36,7 +36,7 @@ def ledger(tmp_path: Path) -> Path:
 def services(
     own_kafka: KafkaBroker, tmp_path: Path, ledger: Path
 ) -> Iterator[tuple[PaymentService, PaymentService]]:
-    """Two services, not started yet: of two languages, or twice the one that this machine has."""
+    """Two services, not started: of two languages, or twice of the only one installed here."""
     for runtime in (NODE, GO):
         if not runtime.is_here and (
             os.environ.get(runtime.required) == "1" or not (NODE.is_here or GO.is_here)
@@ -51,16 +51,14 @@ def services(
         service.kill()
 
 
-def test_payment_services_of_other_languages_take_the_place_of_ours(
+def test_payment_services_of_other_languages_replace_ours(
     services: tuple[PaymentService, PaymentService],
     own_kafka: KafkaBroker,
     ledger: Path,
     postgres_url: str,
     tmp_path: Path,
 ) -> None:
-    """One is killed, and the other one goes on with its ledger and its consumer group; it is killed
-    too. Every order ends, and is charged once, or not at all.
-    """
+    """One is killed, and the other one continues with its ledger and its consumer group."""
     first, second = services
     system = KafkaSystem(tmp_path, own_kafka.bootstrap_servers, postgres_url)
     try:

@@ -73,7 +73,7 @@ def services(jar: Path, own_kafka: KafkaBroker, tmp_path: Path) -> Iterator[dict
 
 
 def place(port: int, order_id: str) -> None:
-    """Place an order by REST, again and again until the service has it."""
+    """Place an order by REST; repeat until the service has accepted it."""
 
     def is_placed() -> bool:
         try:
@@ -135,7 +135,7 @@ def test_orders_of_spring_services_all_end_and_nothing_is_done_twice(
 
 
 def at_least(service: JavaService, count: int) -> Callable[[], bool]:
-    """A condition: the service has done something for so many orders."""
+    """A condition: the service has acted for at least `count` orders."""
     return lambda: len(service.acts()) >= count
 
 
@@ -144,11 +144,11 @@ CANCELLED: set[tuple[tuple[str, ...], tuple[str, ...]]] = {
     (("DECLINED",), ()),
     (("CHARGED", "REFUNDED"), ("LACKING",)),
 }
-"""What the payment and the stock service may have done for an order that ended so."""
+"""What the payment and the stock service may have done for an order, by its final status."""
 
 
 def unsettled(services: dict[str, JavaService], ends: dict[str, str]) -> list[str]:
-    """Return orders for which something was done twice, or not undone as it must be."""
+    """Return orders for which something was done twice, or not undone."""
     payments, goods = services["payment"].acts(), services["stock"].acts()
     right: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "COMPLETED": COMPLETED,

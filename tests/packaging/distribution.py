@@ -20,7 +20,7 @@ from tests.support.working_copy import copy_of_repository
 ROOT = Path(__file__).parents[2]
 PACKAGE = "order_sagas"
 HOSTILE = ("actors", "bridges", "system", "examples", "benchmarks", "tests")
-"""Packages of the user's own with the names that this repository has at its top."""
+"""Packages of the user that have the names of this repository's top-level folders."""
 
 
 def run(
@@ -69,7 +69,7 @@ def built() -> tuple[Path, Path]:
 
 
 def way(name: str) -> Any:
-    """A parameter for a way to install. All its tests run in one worker, with one environment."""
+    """A parameter for a way to install. All its tests run in one xdist worker and environment."""
     return pytest.param(name, marks=pytest.mark.xdist_group(f"packaging-{name}"))
 
 
@@ -82,12 +82,12 @@ class Environment:
 
     @property
     def bin(self) -> Path:
-        """Where its commands are."""
+        """The folder of its commands."""
         return self.folder / "bin"
 
     @property
     def command(self) -> tuple[str, ...]:
-        """`order-sagas`, as it was installed."""
+        """The installed `order-sagas`."""
         return (str(self.bin / "order-sagas"),)
 
     @property
@@ -106,7 +106,7 @@ class Environment:
         }
 
     def run(self, *words: object) -> str:
-        """Run a command of the environment in the project; answers what it printed."""
+        """Run a command of the environment in the project; return its output."""
         name, *rest = words
         return run([self.bin / str(name), *rest], cwd=self.project, env=self.variables).stdout
 
@@ -116,7 +116,7 @@ class Environment:
 
 
 def environment(folder: Path, project: Path) -> Environment:
-    """A new environment with nothing in it, and a new project with hostile packages."""
+    """An empty environment, and a project whose packages have the names of ours."""
     if not (folder / "bin" / "python").exists():
         run([sys.executable, "-m", "venv", folder])
     for name in HOSTILE:

@@ -69,7 +69,7 @@ def installed(request, tmp_path_factory, repository, distributions) -> Environme
 
 
 def many_orders(project: Path, count: int) -> Path:
-    """The orders of the example again and again, each with an id of its own."""
+    """The orders of the example, repeated with an id of its own for each."""
     orders = [
         json.loads(line) for line in (ROOT / "examples" / "orders.jsonl").read_text().splitlines()
     ]
@@ -82,7 +82,7 @@ def many_orders(project: Path, count: int) -> Path:
 
 
 def test_a_wheel_adds_one_import_package(distributions) -> None:
-    """No name that a project could have itself; types included."""
+    """It adds no name that a project could use itself, and includes the types."""
     names = zipfile.ZipFile(distributions["wheel"]).namelist()
 
     folders = {PurePosixPath(name).parts[0] for name in names}
@@ -91,7 +91,7 @@ def test_a_wheel_adds_one_import_package(distributions) -> None:
 
 
 def test_a_wheel_holds_every_file_of_the_layers(distributions) -> None:
-    """Modules and the files of the page; a folder without `__init__.py` once stayed out."""
+    """Modules and the files of the page; a folder without `__init__.py` was once left out."""
     held = set(zipfile.ZipFile(distributions["wheel"]).namelist())
     tracked = run(["git", "ls-files", "actors", "bridges", "system"], cwd=ROOT).stdout.split()
 
@@ -101,7 +101,7 @@ def test_a_wheel_holds_every_file_of_the_layers(distributions) -> None:
 
 
 def test_an_sdist_can_be_built_without_the_repository(distributions) -> None:
-    """It holds files, no links that lead out of it."""
+    """It contains files, and no links to places outside of it."""
     with tarfile.open(distributions["sdist"]) as archive:
         members = archive.getmembers()
 
@@ -119,7 +119,7 @@ def test_the_package_is_the_only_one_that_an_environment_gets(installed) -> None
 
 
 def test_every_way_installs_the_files_of_the_wheel(installed, distributions) -> None:
-    """Each file with the same content, by the hashes that pip has noted."""
+    """Each file has the same content, by the hashes that pip has stored."""
     with zipfile.ZipFile(distributions["wheel"]) as wheel:
         (record,) = (name for name in wheel.namelist() if name.endswith(".dist-info/RECORD"))
         expected = files_of(wheel.read(record).decode())
@@ -130,7 +130,7 @@ def test_every_way_installs_the_files_of_the_wheel(installed, distributions) -> 
 
 
 def files_of(record: str) -> dict[str, str]:
-    """The hash of each file of the package, as the text of a RECORD has them."""
+    """The hash of each file of the package, from the text of a RECORD."""
     rows = (line.split(",") for line in record.splitlines())
     return {
         name: digest
@@ -140,7 +140,7 @@ def files_of(record: str) -> dict[str, str]:
 
 
 def test_the_demo_runs(installed) -> None:
-    """Whatever packages its user has."""
+    """With packages in the current folder that have the names of ours."""
     said = installed.order_sagas("demo", "--orders", "200", "--seed", "1")
 
     assert "completed" in said
@@ -191,7 +191,7 @@ def test_http_serves_the_api_and_the_page(installed) -> None:
 
 @first
 def test_simulate_runs(installed) -> None:
-    """With a few seeds."""
+    """It runs a few seeds."""
     installed.order_sagas("simulate", "--seeds", "3")
 
 

@@ -142,7 +142,7 @@ MISSPELT = {
     "lambda parcel: cancel(parcel)": "lambda parcel: cancel(parcel.me)",
     'Step("weigh", to=COURIER, do=book': 'Step("weigh", to=COURIER, do=cancel_all',
 }
-"""Mistakes in the functions of a definition, each of which a checker shall find."""
+"""Mistakes in the functions of a definition; a checker must find each."""
 UNSEEN = {"parcel.wieght > 7", "label.uper()"}
 """Mistakes that mypy does not find, because it does not infer a lambda's types from a union."""
 CANCEL_ALL = """
@@ -186,7 +186,7 @@ def pyright(project: Environment, *files: str) -> list[str]:
 
 
 def errors(project: Environment, checker: str, *words: object) -> list[str]:
-    """The lines of a checker's output that tell an error."""
+    """The lines of a checker's output that report an error."""
     command = [sys.executable, "-m", checker, *words]
     try:
         said = run(command, cwd=project.project).stdout
@@ -207,7 +207,7 @@ def test_a_project_is_clean_and_wrong_arguments_are_found(installed: Environment
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_a_misspelt_field_in_a_definition_is_found(installed: Environment, checker) -> None:
-    """Of the start, of an item, of a reply; and a function of another message."""
+    """A field of the start, of an item, of a reply; and a function for another message."""
     files = {f"misspelt_{number}.py": wrong for number, wrong in enumerate(MISSPELT.values())}
     found = "\n".join(checker(installed, *files))
     missed = {wrong for file, wrong in files.items() if file not in found}
@@ -216,7 +216,7 @@ def test_a_misspelt_field_in_a_definition_is_found(installed: Environment, check
 
 
 def test_definitions_are_found_in_files(installed: Environment) -> None:
-    """As an editor's go-to-definition does: every module has a file."""
+    """As an editor's "go to definition" does: every module has a file."""
     program = "import order_sagas, order_sagas.system.cli.main as m; print(m.__file__)"
 
     assert Path(installed.run("python", "-c", program).strip()).is_file()

@@ -17,11 +17,11 @@ from tests.support.embedded import EmbeddedSystem
 from tests.support.ports import free_port
 
 PATIENCE = 30.0
-"""Seconds after which a condition will not come true any more."""
+"""Time limit in seconds for a condition; reached only by a failing test."""
 
 
 class OnThespiansBase(EmbeddedSystem):
-    """Runs by itself, in real time that passes quickly: deadlines are a few tenths of a second."""
+    """A system in real time with short deadlines: a few tenths of a second."""
 
     def __init__(self, directory: Path, base: str, settings: Mapping[str, Any]) -> None:
         super().__init__(directory, settings={"deadline_scale": 0.03, **settings})

@@ -1,4 +1,4 @@
-"""The scenarios of an order: how it goes well, and each way in which it goes wrong."""
+"""The scenarios of an order: success, and each way to fail."""
 
 from order_sagas.actors.messages import (
     OrderCreated,
@@ -22,20 +22,20 @@ ORDER = an_order("o-1")
 SCENARIOS = {
     "everything goes well": Scenario(
         given=(ORDER,),
-        told=["ORDER_CREATED", *PAID, *RESERVED, *COMPLETED],
+        written=["ORDER_CREATED", *PAID, *RESERVED, *COMPLETED],
         status="COMPLETED",
     ),
     "the payment is declined": Scenario(
         given=(ORDER,),
         settings={"payment_decline_above": 100},
-        told=["ORDER_CREATED", "PROCESS_PAYMENT", "PAYMENT_FAILED", *UNDONE, *CANCELLED],
+        written=["ORDER_CREATED", "PROCESS_PAYMENT", "PAYMENT_FAILED", *UNDONE, *CANCELLED],
         status="CANCELLED",
         code="amount_too_high",
     ),
     "the goods are out of stock": Scenario(
         given=(ORDER,),
         stock={"PEN": 1},
-        told=[
+        written=[
             "ORDER_CREATED",
             *PAID,
             "RESERVE_STOCK",
@@ -50,25 +50,25 @@ SCENARIOS = {
     "the payment is silent at first": Scenario(
         given=(ORDER,),
         settings={"payment_silent_rate": 1.0, "payment_silent_attempts": 1},
-        told=["ORDER_CREATED", "PROCESS_PAYMENT", *PAID, *RESERVED, *COMPLETED],
+        written=["ORDER_CREATED", "PROCESS_PAYMENT", *PAID, *RESERVED, *COMPLETED],
         status="COMPLETED",
     ),
     "the payment is silent for good": Scenario(
         given=(ORDER,),
         settings={"payment_silent_rate": 1.0, "payment_silent_attempts": 99},
-        told=["ORDER_CREATED", *["PROCESS_PAYMENT"] * 3, *REFUNDED, *UNDONE, *CANCELLED],
+        written=["ORDER_CREATED", *["PROCESS_PAYMENT"] * 3, *REFUNDED, *UNDONE, *CANCELLED],
         status="CANCELLED",
         code="timed_out",
     ),
     "the warehouse is silent at first": Scenario(
         given=(ORDER,),
         settings={"stock_silent_rate": 1.0},
-        told=["ORDER_CREATED", *PAID, "RESERVE_STOCK", *RESERVED, *COMPLETED],
+        written=["ORDER_CREATED", *PAID, "RESERVE_STOCK", *RESERVED, *COMPLETED],
         status="COMPLETED",
     ),
     "an undo overtakes its payment": Scenario(
         given=(RollbackPayment(order_id="o-1"), ORDER),
-        told=[
+        written=[
             "ROLLBACK_PAYMENT",
             "ORDER_CREATED",
             "PAYMENT_ROLLED_BACK",
@@ -82,7 +82,7 @@ SCENARIOS = {
     ),
     "an undo overtakes its reservation": Scenario(
         given=(RollbackStock(order_id="o-1"), ORDER),
-        told=[
+        written=[
             "ROLLBACK_STOCK",
             "ORDER_CREATED",
             "STOCK_ROLLED_BACK",
@@ -98,13 +98,13 @@ SCENARIOS = {
     ),
     "every record comes twice": Scenario(
         given=(ORDER, ORDER),
-        told=["ORDER_CREATED", "ORDER_CREATED", *PAID, *RESERVED, *COMPLETED],
+        written=["ORDER_CREATED", "ORDER_CREATED", *PAID, *RESERVED, *COMPLETED],
         status="COMPLETED",
     ),
     "a service written elsewhere answers with two fields": Scenario(
         given=(OrderCreated(order_id="o-1"), PaymentCompleted(order_id="o-1")),
         settings={"payment_silent_rate": 1.0, "payment_silent_attempts": 99},
-        told=["ORDER_CREATED", "PAYMENT_COMPLETED", "PROCESS_PAYMENT", *RESERVED, *COMPLETED],
+        written=["ORDER_CREATED", "PAYMENT_COMPLETED", "PROCESS_PAYMENT", *RESERVED, *COMPLETED],
         status="COMPLETED",
     ),
 }

@@ -1,4 +1,4 @@
-"""A scenario: what is given, and what is expected, whatever base the actors run on."""
+"""A scenario: given records and expected results, on any base that actors can run on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ RELEASED = ["ROLLBACK_STOCK", "STOCK_ROLLED_BACK"]
 UNDONE = ["ROLLBACK_ORDER", "ORDER_ROLLED_BACK"]
 COMPLETED = ["ORDER_COMPLETED"] * 2
 CANCELLED = ["ORDER_CANCELLED"] * 2
-"""What is told, and what is told back; the end of an order is told on two topics."""
+"""Commands and their replies; the end of an order is written to two topics."""
 
 
 @attrs.frozen
 class Scenario:
-    """`given` are the records, all about one order; `told` is every record that came of them."""
+    """`given` are the records, all about one order; `written` are all records that follow."""
 
     given: tuple[Message, ...]
-    told: list[str]
+    written: list[str]
     status: str
     code: str = ""
     stock: Mapping[str, int] = {"PEN": 10}

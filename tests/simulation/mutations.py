@@ -1,4 +1,4 @@
-"""Faults that somebody might really make, put into the code on purpose, in memory."""
+"""Plausible programming errors, patched into the code in memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,9 +46,8 @@ from order_sagas.bridges.storage.store import Store
 
 @attrs.frozen
 class Mutation:
-    """`put` changes the code by way of a `monkeypatch`; it must be caught within `seeds` runs.
-
-    `workers` is how many share a Kafka in each run; None if the seed decides.
+    """`put` patches the code with a `monkeypatch`; it must be caught within `seeds` runs. `workers`
+    is the number of workers on Kafka in each run; None if the seed decides.
     """
 
     name: str
@@ -101,7 +100,7 @@ def _(monkeypatch):
     monkeypatch.setitem(StockService.handlers, RollbackStock, wrong)
 
 
-@mutation("goods are reserved without a look at what is on hand")
+@mutation("goods are reserved without a check of what is on hand")
 def _(monkeypatch):
     right = StockService._reserve
 
@@ -144,7 +143,7 @@ def _(monkeypatch):
     monkeypatch.setitem(PaymentService.handlers, RollbackPayment, wrong)
 
 
-@mutation("each attempt of a charge has an idempotency key of its own")
+@mutation("each attempt of a charge has a different idempotency key")
 def _(monkeypatch):
     right = payment_module._charge_of
 
@@ -189,7 +188,7 @@ def _(monkeypatch):
     monkeypatch.setattr(Service, "_deliver", wrong)
 
 
-@mutation("the stock service forgets to read its levels back")
+@mutation("the stock service does not restore its levels")
 def _(monkeypatch):
     right = StockService.receive_other
 
@@ -222,7 +221,7 @@ def _(monkeypatch):
     monkeypatch.setattr(Backward, "go_back", wrong)
 
 
-@mutation("a step that timed out is not undone, as if it had not been done")
+@mutation("a step that timed out is not undone")
 def _(monkeypatch):
     monkeypatch.setattr(order_sagas.actors.sagas.compensation, "DONE_OR_UNKNOWN", (DONE,))
     right = Backward.compensate
@@ -236,7 +235,7 @@ def _(monkeypatch):
     monkeypatch.setattr(Backward, "compensate", wrong)
 
 
-@mutation("a stale timer is honoured")
+@mutation("a stale timer is not ignored")
 def _(monkeypatch):
     right = Events.deadline_passed
 
@@ -277,7 +276,7 @@ def _(monkeypatch):
     monkeypatch.setattr(SagaCoordinator, "_deliver", wrong)
 
 
-@mutation("sagas outlive the rollback of their batch", seeds=60)
+@mutation("saga actors are kept when their batch is rolled back", seeds=60)
 def _(monkeypatch):
     right = SagaCoordinator.receiveMessage
 
@@ -291,7 +290,7 @@ def _(monkeypatch):
 # --- the bridge and the store -------------------------------------------------------------------
 
 
-@mutation("offsets are committed before what came of their records", seeds=60)
+@mutation("offsets are committed before the results of their records", seeds=60)
 def _(monkeypatch):
     right = Store.commit
 
@@ -321,7 +320,7 @@ def _(monkeypatch):
     monkeypatch.setattr(OutboxTable, "add", wrong)
 
 
-@mutation("a batch that another worker's claim outdated is committed all the same")
+@mutation("a batch is committed although another worker has claimed its shards")
 def _(monkeypatch):
     right = BatchProcessor.roll_back
 
@@ -339,7 +338,7 @@ def _(monkeypatch):
     monkeypatch.setattr(BatchProcessor, "roll_back", wrong)
 
 
-@mutation("calls that were owed at a crash are not made again")
+@mutation("calls that were pending at a crash are not made again")
 def _(monkeypatch):
     def wrong(self, entity, shards, after, limit) -> list[Any]:
         return []
@@ -347,7 +346,7 @@ def _(monkeypatch):
     monkeypatch.setattr(Store, "owed", wrong)
 
 
-@mutation("numbers of a broken transaction are kept", seeds=60)
+@mutation("numbers of a failed transaction are kept", seeds=60)
 def _(monkeypatch):
     monkeypatch.setattr(OrderNumbers, "forget", lambda self: None)
 
@@ -372,12 +371,12 @@ def _(monkeypatch):
     monkeypatch.setattr(OutcomeQueue, "give_back", lambda self, outcomes: None)
 
 
-@mutation("a call for which there was no room is never made", seeds=60)
+@mutation("a call that a full pool refused is never made", seeds=60)
 def _(monkeypatch):
     monkeypatch.setattr(ExternalCalls, "refused", property(lambda self: False))
 
 
-@mutation("a duplicate command calls again in the batch that takes the outcome", seeds=60)
+@mutation("a duplicate command repeats the call in the batch that handles the outcome", seeds=60)
 def _(monkeypatch):
     monkeypatch.setattr(Batch, "calls_to_make", lambda self: self.calls)
 
@@ -385,7 +384,7 @@ def _(monkeypatch):
 # --- several workers and Kafka ------------------------------------------------------------------
 
 
-@mutation("a commit does not look whether another worker has claimed its shards", workers=2)
+@mutation("a commit does not check if another worker has claimed its shards", workers=2)
 def _(monkeypatch):
     monkeypatch.setattr(ConsumerOffsets, "check_epochs", lambda *_: lambda: None)
 

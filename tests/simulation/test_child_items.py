@@ -1,4 +1,4 @@
-"""A saga that runs one saga for each of many: all end together, whatever fails."""
+"""A saga with a child saga for each item: all end the same way, under every fault."""
 
 import pytest
 
@@ -27,16 +27,16 @@ def ends(system: Harness) -> dict[str, Status]:
 
 
 def papers(system: Harness) -> dict[str, tuple[int, int]]:
-    """What was done and undone for each order."""
+    """What was done and what was undone for each order."""
     return {each.order_id: (each.done, each.undone) for each in system.books.all_of(Paper)}
 
 
 @pytest.mark.parametrize("saga", [AT_ONCE, IN_ORDER, HURRIED], ids=["once", "order", "hurried"])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_parents_and_children_end_together_whatever_fails(
+def test_parents_and_children_end_the_same_way_under_faults(
     monkeypatch: pytest.MonkeyPatch, saga: Saga[TripPlanned], workers: int
 ) -> None:
-    """Undone whole, or done whole: a rule is checked for each order at the end."""
+    """All done or all undone: a rule is checked for each order at the end."""
     business = simulated_business.AppBusiness(an_app(saga))
     monkeypatch.setattr("order_sagas.system.harness.simulation.business_of", lambda _: business)
     seeds = range(2) if workers else range(25)
@@ -48,7 +48,7 @@ def test_parents_and_children_end_together_whatever_fails(
     assert min(statuses["COMPLETED"], statuses["CANCELLED"]) > len(seeds)
 
 
-def test_one_child_that_is_refused_undoes_all_others() -> None:
+def test_a_refused_child_undoes_all_others() -> None:
     with Harness(app=an_app(AT_ONCE), order="fifo") as system:
         plan(system, "ann", f"bob{REFUSED}", "cy")
         system.run_until_ended()
@@ -77,7 +77,7 @@ def test_an_operator_cancels_a_trip_and_all_its_children() -> None:
 
 
 def test_two_items_with_one_order_id_fail_with_a_code() -> None:
-    """Their sagas would be one."""
+    """Both items would start the same child saga."""
     with Harness(app=an_app(AT_ONCE)) as system:
         plan(system, "ann", "ann")
         system.run_until_ended()

@@ -1,4 +1,4 @@
-"""A saga that runs another one: both end the same way, whatever fails, and however often."""
+"""A saga with a child saga: both end the same way, under every fault."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ COMPLETED, CANCELLED = Status.COMPLETED, Status.CANCELLED
 
 
 def a_harness(*faults: Fault, sagas: Any = SAGAS, **arguments: Any) -> Harness:
-    """One that runs nothing but trips and insurances."""
+    """A harness that runs only trips and insurances."""
     return Harness(sagas=sagas, services=SERVICES, order="fifo", faults=faults, **arguments)
 
 
@@ -83,7 +83,7 @@ def test_a_child_completes_before_the_next_step_is_sent() -> None:
 
 
 def test_a_child_that_fails_fails_its_step() -> None:
-    """With the code and the reason of the child; what it had done itself is undone by itself."""
+    """With the code and the reason of the child, which undoes its own steps itself."""
     with a_harness() as system:
         plan(system, refuse="filed")
         system.expect_no_violations()
@@ -95,7 +95,7 @@ def test_a_child_that_fails_fails_its_step() -> None:
 
 
 def test_a_completed_child_is_undone_with_its_parent() -> None:
-    """The last step of the parent fails; the child is brought back, and compensates its steps."""
+    """The last step of the parent fails; the ended child is restored, and compensates its steps."""
     with a_harness() as system:
         plan(system, refuse="confirmed")
         system.expect_no_violations()
@@ -129,8 +129,10 @@ LOST = ("INSURANCE_WANTED", "CHILD_COMPLETED", "CHILD_CANCELLED", "UNDO_CHILD")
 @pytest.mark.parametrize("refuse", ["", "filed", "confirmed"])
 @pytest.mark.parametrize("fault", [Drop, Duplicate, lambda status: Delay(status, seconds=hours(2))])
 @pytest.mark.parametrize("status", LOST)
-def test_a_record_between_them_is_lost_comes_twice_or_late(status, fault, refuse, log) -> None:
-    """The parent asks again, and both end in the same way."""
+def test_records_between_parent_and_child_are_lost_repeated_or_late(
+    status, fault, refuse, log
+) -> None:
+    """The parent asks again, and both end the same way."""
     with a_harness(fault(status), log=log) as system:
         plan(system, refuse)
         system.advance(hours(20))
@@ -171,7 +173,7 @@ def test_parents_and_children_live_on_different_workers() -> None:
 
 @pytest.mark.parametrize("is_over", [True, False])
 def test_a_child_whose_order_is_in_use_fails_the_step(is_over) -> None:
-    """The other saga goes on as if nothing had happened, also when the parent is undone."""
+    """The other saga is not affected, also when the parent is undone."""
     faults = () if is_over else (Delay("FILE_POLICY", seconds=hours(1)),)
     with a_harness(*faults) as system:
         system.publish("insurer-events", InsuranceWanted(order_id="I-7"))
@@ -187,7 +189,7 @@ def test_a_child_whose_order_is_in_use_fails_the_step(is_over) -> None:
 
 
 def test_two_parents_that_want_one_child_get_it_once() -> None:
-    """The first has it, the second fails."""
+    """The first parent gets the child, the step of the second fails."""
     with a_harness() as system:
         plan(system, trip="T-1")
         plan(system, trip="T-2")
@@ -228,7 +230,7 @@ def test_a_child_that_needs_no_undo_is_cancelled_only_while_it_runs(runs) -> Non
         assert {"book-trip/T-1": CANCELLED, "insure-trip/I-7": end} == ends(system)
 
 
-def test_a_child_that_takes_longer_than_it_may_is_undone() -> None:
+def test_a_child_that_exceeds_its_deadline_is_undone() -> None:
     insure = Child("insure", saga=INSURE_TRIP, start=wanted, within=minutes(1.5))
     trip = Saga("book-trip", 1, TripPlanned, [BOOK, insure, CONFIRM])
     faults = [Drop("FILE_POLICY", nth=n) for n in (1, 2)]
@@ -265,7 +267,7 @@ def test_one_order_may_have_both_sagas() -> None:
 
 
 def test_the_trace_of_a_parent_shows_its_child() -> None:
-    """Though the child has an order of its own; that of the child does not show the parent."""
+    """Although the child has another order; the trace of the child does not show the parent."""
     with a_harness() as system:
         plan(system)
         plan(system, trip="T-2", insurance="I-8")

@@ -1,4 +1,4 @@
-"""`order-sagas simulate`: what it prints, and that what it prints replays."""
+"""`order-sagas simulate`: its output, and that the commands it prints replay a run."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from tests.support.waiting import TIMEOUT, wait_until
 
 
 def simulate(*arguments: str) -> tuple[int, str]:
-    """Exit code and output; the code is what the command returns."""
+    """Run the command; return its exit code and output."""
     result: Result = CliRunner().invoke(simulate_command, arguments, standalone_mode=False)
     if result.exception:
         raise result.exception
@@ -26,7 +26,7 @@ def simulate(*arguments: str) -> tuple[int, str]:
 
 
 def test_seeds_that_break_no_rule_are_counted():
-    """With the faults they met."""
+    """With the number of faults in them."""
     code, said = simulate("--seeds", "4", "--orders", "10", "--jobs", "1")
 
     assert 0 == code
@@ -34,24 +34,24 @@ def test_seeds_that_break_no_rule_are_counted():
     assert "No rule was broken." in said
 
 
-def test_progress_is_told_line_by_line_where_no_bar_can_be_drawn():
-    """In a build's log, ten times."""
+def test_progress_without_a_terminal_is_written_as_lines():
+    """Ten lines for a whole run, for the log of a build."""
     _, said = simulate("--seeds", "20", "--orders", "1", "--jobs", "1")
 
     told = [line for line in said.splitlines() if line.endswith(" of 20 seeds")]
     assert told == [f"{done} of 20 seeds" for done in range(2, 21, 2)]
 
 
-def test_a_seed_replayed_gives_the_same_log():
-    """Its digest is printed, to compare."""
+def test_a_replayed_seed_gives_the_same_log():
+    """Its digest is printed for comparison."""
     first, again = (simulate("--seed", "8", "--orders", "10") for _ in range(2))
 
     assert "Seed 8: " in first[1]
     assert first == again
 
 
-def test_a_violation_is_made_small_and_its_command_shows_it_again(monkeypatch: pytest.MonkeyPatch):
-    """The seed, the rule, the life of the order, and a plan with what matters and nothing else."""
+def test_a_violation_is_shrunk_and_its_command_reproduces_it(monkeypatch: pytest.MonkeyPatch):
+    """It prints the seed, the rule, the history of the order, and the shrunk plan."""
     tombstone = next(m for m in MUTATIONS if "refund that overtakes" in m.name)
     tombstone.put(monkeypatch)
 
@@ -69,8 +69,8 @@ def test_a_violation_is_made_small_and_its_command_shows_it_again(monkeypatch: p
 
 
 @pytest.mark.processes
-def test_ctrl_c_ends_all_processes_and_tells_what_was_found(tmp_path):
-    """A terminal sends it to the whole group; no process prints a traceback."""
+def test_ctrl_c_ends_all_processes_and_prints_the_result(tmp_path):
+    """A terminal signals the whole process group; no process prints a traceback."""
     command = [*COMMAND, "simulate", "--seeds", "100000", "--orders", "1", "--jobs", "2"]
     running = subprocess.Popen(
         command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -80,6 +80,7 @@ def test_ctrl_c_ends_all_processes_and_tells_what_was_found(tmp_path):
         wait_until(lambda: len(group_of(running.pid)) > 3, "its processes")
         os.killpg(running.pid, signal.SIGINT)
         said, problems = running.communicate(timeout=TIMEOUT)
+        wait_until(lambda: not group_of(running.pid), "the end of its processes")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
@@ -87,7 +88,6 @@ def test_ctrl_c_ends_all_processes_and_tells_what_was_found(tmp_path):
     assert (130, "") == (running.returncode, said.strip())
     assert problems.startswith("\nInterrupted. ")
     assert 2 == len(problems.splitlines())
-    assert [] == group_of(running.pid)
 
 
 def group_of(leader: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A crash at any point changes nothing: every point is tried, one at a time."""
+"""A crash does not change the result: every point is tried, one at a time."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ POINTS = (
     "before commit", "after commit", "after publish",
     "after send", "before message", "before wakeup",
 )  # fmt: skip
-"""Before a send is after the one before it, or before the message whose handler sends."""
+""""before a send" equals "after the send before it", or "before the message" that sends."""
 AWAY = 20.0
-"""Seconds for which the worker is gone, every other time: deadlines pass meanwhile."""
+"""Seconds for which the worker is down after every other crash, so that deadlines pass."""
 
 
 @attrs.frozen
 class Scenario:
-    """What goes wrong besides the crash, and how the system is built."""
+    """The faults besides the crash, and how the system is built."""
 
     name: str
     faults: tuple[Fault, ...] = ()
@@ -51,7 +51,7 @@ LOGS = ("embedded", "topics")
 
 
 def run(scenario: Scenario, log: Any, *crashes: Fault) -> tuple[Harness, list[Any]]:
-    """The scenario to its end; the harness, and what it holds then, times left aside."""
+    """Run the scenario to its end; return the harness, and its state without times."""
     faults = (*scenario.faults, *crashes)
     made = {"stock": {"SKU-1": 3}, **scenario.made}
     with Harness(3, log=log, order="fifo", faults=faults, **made) as system:
@@ -62,7 +62,7 @@ def run(scenario: Scenario, log: Any, *crashes: Fault) -> tuple[Harness, list[An
 
 
 def state(system: Harness) -> list[Any]:
-    """What counts for the business."""
+    """The state that matters to the business."""
     saga = [(s.saga, s.status) for s in system.books.sagas()]
     order = [(e.order_id, e.status) for e in system.books.all_of(Order)]
     paid = [(e.status, e.charges, e.refunds, e.amount) for e in system.books.all_of(Payment)]
@@ -76,8 +76,8 @@ def state(system: Harness) -> list[Any]:
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_crash_at_any_point_leaves_the_same_business_state(scenario: Scenario, log: str):
-    """Around every send, commit and publish, and before every message and every wakeup."""
-    never = Crash("after send", 10**9)  # watches every point, and crashes at none
+    """Crash around every send, commit and publish, and before every message and wakeup."""
+    never = Crash("after send", 10**9)  # records every point, and crashes at none
     calm, expected = run(scenario, log, never)
     tried = 0
     for point in POINTS:

@@ -1,6 +1,6 @@
-"""Signals that overtake the start of their saga, or come before it waits for them.
+"""Signals that arrive before the start of their saga, or before it waits for them.
 
-Each is taken in the end, whatever fails, and a fault that drops one early reply is found.
+Each is handled in the end, under every fault, and an error that drops an early reply is found.
 """
 
 import random
@@ -34,7 +34,7 @@ POINTS = ("before commit", "after commit", "before message", "after send")
 
 
 def a_plan(rng: random.Random) -> list[Fault]:
-    """Starts that are late, so that signals overtake them, and faults of the worker."""
+    """Late starts, so that signals arrive before them, and faults of the worker."""
     late = rng.sample(ORDERS, 3)
     plan: list[Fault] = [
         Delay("ORDER_CREATED", order, seconds=round(rng.uniform(1, 60), 3)) for order in late
@@ -49,7 +49,7 @@ def a_plan(rng: random.Random) -> list[Fault]:
 
 
 def ends(seed: int, **arguments: Any) -> list[Status]:
-    """How the sagas end whose signals come before, with and after their starts."""
+    """The final status of sagas whose signals come before, with and after their starts."""
     rng = random.Random(seed)
     plan = a_plan(rng)
     with Harness(sagas=[APPROVED_ORDER], seed=seed, faults=plan, **arguments) as system:
@@ -70,19 +70,19 @@ def ends(seed: int, **arguments: Any) -> list[Status]:
 @pytest.mark.parametrize(
     "arguments", [{}, {"log": "topics", "workers": 2}], ids=["embedded", "kafka"]
 )
-def test_every_signal_is_taken(arguments: Any) -> None:
+def test_every_early_signal_is_handled(arguments: Any) -> None:
     for seed in range(8):
         assert [Status.COMPLETED] * len(ORDERS) == ends(seed, **arguments), f"seed {seed}"
 
 
-def test_a_signal_that_is_dropped_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_signal_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EarlyReplies, "keep", lambda self, batch, item, reason: None)
 
     assert any(Status.CANCELLED in ends(seed) for seed in range(3))
 
 
-def test_a_signal_that_is_only_in_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is forgotten at a restart."""
+def test_a_signal_kept_only_in_memory_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is lost at a restart."""
     right = EarlyReplies.keep
 
     def keep(self: EarlyReplies, batch: Any, item: Any, reason: str) -> None:

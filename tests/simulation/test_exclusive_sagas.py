@@ -1,4 +1,4 @@
-"""Exclusive sagas under random faults: the rules of locks hold, and find planted faults."""
+"""Exclusive sagas under random faults: the rules of locks hold, and detect mutations."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -56,7 +56,7 @@ def found() -> tuple[int, set[str]]:
 
 
 def test_exclusive_sagas_end_whatever_fails() -> None:
-    """They meet, and each of them gets its turn. On Kafka, days of polls take seconds."""
+    """Sagas compete for the locks, and each gets its turn. On Kafka, days of polls take seconds."""
     outcomes = [*runs(range(30), workers=0), *runs([3], workers=2)]
 
     assert [] == [each.violations for each in outcomes if each.violations]
@@ -97,16 +97,16 @@ def test_grants_that_come_twice_or_after_the_release_change_nothing() -> None:
     assert () == lock.claims
 
 
-def passes_on_whoever_releases(
+def releases_for_any_saga(
     self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
 ) -> Answer:
-    """Take the lock from the saga that has it, also when a waiting one leaves the queue."""
+    """Take the lock from its holder, also when it is a waiting saga that releases."""
     lock = lock or SagaLock(order_id=command.order_id)
     first = replace(command, saga_id=lock.claims[0].saga_id) if lock.claims else command
     return LockService.release(self, lock, first, now)
 
 
-def forgets_who_waits(
+def drops_the_queue(
     self: LockService, lock: SagaLock | None, command: ReleaseLock, now: float
 ) -> Answer:
     """Grant the lock to the next one, and forget those behind it."""
@@ -120,7 +120,7 @@ def forgets_who_waits(
     )
 
 
-def forgets_who_released(
+def drops_former_holders(
     self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
 ) -> Answer:
     """Grant the lock to a duplicate of a command that came before the release."""
@@ -137,10 +137,10 @@ def grants_only_once(
     return LockService.acquire(self, lock, command, now)
 
 
-def keeps_claims_in_memory(
+def keeps_claims_only_in_memory(
     self: LockService, lock: SagaLock | None, command: AcquireLock, now: float
 ) -> Answer:
-    """Know nothing after a crash of what was granted before."""
+    """Lose the grants in a crash."""
     mine = self.__dict__.setdefault("mine", set())
     known = lock if command.order_id in mine else None
     mine.add(command.order_id)
@@ -150,17 +150,17 @@ def keeps_claims_in_memory(
 @pytest.mark.parametrize(
     ("message", "wrong", "broken"),
     [
-        (ReleaseLock, passes_on_whoever_releases, "one saga at a time"),
-        (ReleaseLock, forgets_who_waits, "who waits stays in the queue"),
-        (AcquireLock, forgets_who_released, "no lock after the end"),
-        (AcquireLock, keeps_claims_in_memory, "one saga at a time"),
+        (ReleaseLock, releases_for_any_saga, "one saga at a time"),
+        (ReleaseLock, drops_the_queue, "who waits stays in the queue"),
+        (AcquireLock, drops_former_holders, "no lock after the end"),
+        (AcquireLock, keeps_claims_only_in_memory, "one saga at a time"),
         (AcquireLock, grants_only_once, "who is granted the lock goes on"),
     ],
 )
-def test_a_fault_of_the_locks_is_found(
+def test_a_mutation_of_the_locks_is_found(
     monkeypatch: pytest.MonkeyPatch, message: type[Message], wrong: Any, broken: str
 ) -> None:
-    """By the rule that tells what it is."""
+    """By the rule that describes it."""
     monkeypatch.setitem(LockService.handlers, message, wrong)
     seed, rules = found()
 
@@ -169,7 +169,7 @@ def test_a_fault_of_the_locks_is_found(
 
 
 def test_starts_of_a_simulation_share_keys() -> None:
-    """Whatever the key is made of; the other fields stay as they were drawn."""
+    """The fields that make the key are shared; the other fields stay as they were drawn."""
     first, second = (
         RentalRequested(order_id=f"R-{i}", car=f"car {i}", days=i, deposit=i) for i in (1, 2)
     )

@@ -1,4 +1,4 @@
-"""Simulation finds bugs: each of a list of faults put into the code is caught, and soon."""
+"""Simulation finds bugs: each mutation of the code is caught within a few seeds."""
 
 import pytest
 
@@ -9,7 +9,7 @@ ORDERS = 50
 
 
 def seeds_until_caught(limit: int, workers: int | None = None) -> tuple[int, str]:
-    """How many seeds it takes, and what was broken; 0 if none of them notices anything."""
+    """The number of seeds until a violation, and the violation; 0 if no seed has one."""
     for seed in range(limit):
         outcome = run_seed(seed, ORDERS, "heavy", workers)
         if outcome.violations:
@@ -19,7 +19,7 @@ def seeds_until_caught(limit: int, workers: int | None = None) -> tuple[int, str
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_simulation_catches(mutation: Mutation, monkeypatch: pytest.MonkeyPatch):
-    """Each within the number of seeds that it states."""
+    """Each mutation within the number of seeds that it states."""
     mutation.put(monkeypatch)
 
     caught, broken = seeds_until_caught(mutation.seeds, mutation.workers)
@@ -28,7 +28,7 @@ def test_simulation_catches(mutation: Mutation, monkeypatch: pytest.MonkeyPatch)
     print(f"{mutation}: {caught} seed(s), {broken}")
 
 
-def test_without_a_fault_the_same_seeds_break_no_rule():
-    """What is caught above is the fault, not the simulation."""
+def test_without_a_mutation_the_same_seeds_break_no_rule():
+    """The violations above are caused by the mutations alone."""
     assert (0, "") == seeds_until_caught(30)
     assert (0, "") == seeds_until_caught(20, workers=2)

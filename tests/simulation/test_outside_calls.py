@@ -1,4 +1,4 @@
-"""The example of an outside call keeps its promises: over HTTP, with faults, crashes, two workers.
+"""The example of an external call keeps its promises over HTTP, with faults, crashes, two workers.
 
 The carrier is a real HTTP server; the system around it runs on virtual time.
 """
@@ -27,14 +27,14 @@ POINTS = ("before commit", "after commit", "after publish", "after send", "befor
 
 @pytest.fixture
 def carrier(monkeypatch: pytest.MonkeyPatch) -> Iterator[CarrierServer]:
-    """A carrier, at the URL where the example looks for it."""
+    """A carrier, at the URL that the example uses."""
     with a_carrier() as server:
         monkeypatch.setenv("CARRIER_URL", server.url)
         yield server
 
 
 def a_harness(*faults: Fault, **arguments: Any) -> Harness:
-    """One that runs nothing but parcels."""
+    """A harness that runs only parcels."""
     return Harness(
         sagas=[SEND_PARCEL], services=[Carrier, Desk], order="fifo", faults=faults, **arguments
     )
@@ -68,7 +68,7 @@ def test_a_label_is_bought_once(carrier) -> None:
 
 
 def test_a_refused_label_cancels_the_parcel(carrier) -> None:
-    """The code and the text of the refusal are the saga's."""
+    """The saga has the code and the text of the refusal."""
     with a_harness() as system:
         send(system, "P-2", grams=0)
 
@@ -80,7 +80,7 @@ def test_a_refused_label_cancels_the_parcel(carrier) -> None:
 
 
 def test_a_label_without_a_pickup_is_made_void(carrier) -> None:
-    """By a call of its own, with a key of its own."""
+    """By another call with another key."""
     with a_harness() as system:
         send(system, "P-1")
 
@@ -133,7 +133,7 @@ def test_an_undo_that_overtakes_its_command_blocks_it(carrier) -> None:
 @pytest.mark.parametrize("order_id", ["P-1", "P-2"], ids=["undone", "done"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_at_any_point_buys_one_label(carrier, point, order_id, log) -> None:
-    """And makes it void once, if the parcel is cancelled."""
+    """And voids it once, if the parcel is cancelled."""
     for nth in range(1, 9):
         carrier.labels.clear()
         carrier.voided.clear()
@@ -149,7 +149,7 @@ def test_a_crash_at_any_point_buys_one_label(carrier, point, order_id, log) -> N
 
 
 def test_two_workers_buy_each_label_once(carrier) -> None:
-    """Whatever calls fail on the way."""
+    """Although calls fail."""
     faults = [CallFails(nth=1, how="after"), CallFails("P-4", nth=2, how="lost")]
     with a_harness(*faults, log="topics", workers=2, latency=0.1) as system:
         for number in range(1, 9):
@@ -164,6 +164,6 @@ def test_two_workers_buy_each_label_once(carrier) -> None:
     assert ["L-P-1", "L-P-3", "L-P-5", "L-P-7"] == carrier.voided
 
 
-def test_the_example_is_as_short_as_is_said_of_it() -> None:
-    """A call with `do` and `undo` is under 30 lines."""
+def test_the_example_has_less_than_30_lines() -> None:
+    """A call with `do` and `undo`, as the documentation says."""
     assert len(inspect.getsource(Carrier).splitlines()) < 30

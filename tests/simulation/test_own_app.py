@@ -1,4 +1,4 @@
-"""An app of one's own is simulated as the orders are: starts, faults and rules come from it."""
+"""Another app is simulated like the order business, with its own starts, faults and rules."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Liked(Message):
 
 
 class SurveyNote(Entity):
-    """What nobody ever writes."""
+    """An entity that no service stores."""
 
     table = "survey_notes"
     order_id: str
@@ -41,7 +41,7 @@ NOTHING_THERE: dict[str, Answer] = {}
 
 @pytest.fixture
 def app(monkeypatch):
-    """Puts another app in the place of the rentals."""
+    """Replace the rentals by another app."""
 
     def put(**changes):
         changed = simulated_business.AppBusiness(attrs.evolve(APP, **changes))
@@ -53,7 +53,7 @@ def app(monkeypatch):
     return put
 
 
-def test_rentals_end_whatever_fails() -> None:
+def test_rentals_end_under_faults() -> None:
     """Some are completed, some cancelled, in every mode of the log."""
     outcomes = [run_seed(seed, RENTALS, "heavy", app=NAME) for seed in range(12)]
 
@@ -65,14 +65,14 @@ def test_rentals_end_whatever_fails() -> None:
 
 
 def test_a_seed_gives_the_same_run_again() -> None:
-    """To the last line of the log."""
+    """Every line of the log is the same."""
     first, second = (run_seed(3, RENTALS, "heavy", app=NAME) for _ in range(2))
 
     assert first.digest == second.digest
     assert first.plan == second.plan
 
 
-def test_the_faults_are_about_the_apps_own_records() -> None:
+def test_faults_are_drawn_for_the_records_of_the_app() -> None:
     """Commands are known from the records of runs without faults."""
     words = simulated_business.business_of(NAME).vocabulary
 
@@ -85,7 +85,7 @@ def test_the_faults_are_about_the_apps_own_records() -> None:
 
 
 def test_a_rule_of_the_app_is_checked_at_every_commit(app) -> None:
-    """What breaks it is told with the order; a rule that raises is broken too."""
+    """A violation names the order; a rule that raises counts as broken."""
 
     @rule("no car is reserved")
     def none(order: Stored) -> str | None:
@@ -103,8 +103,8 @@ def test_a_rule_of_the_app_is_checked_at_every_commit(app) -> None:
     assert ("raises", "the rule raised ZeroDivisionError: in a rule") in found
 
 
-def test_a_rule_of_the_end_sees_ended_sagas_alone(app) -> None:
-    """And completed ones have all that they promise."""
+def test_a_rule_with_ended_is_checked_only_for_ended_sagas(app) -> None:
+    """A completed saga has stored all its results."""
     seen: list[int] = []
 
     @rule("has a deposit", ended=True)
@@ -166,7 +166,7 @@ def test_a_handler_that_raises_is_a_violation_without_any_fault(app) -> None:
     }
 
 
-def test_what_breaks_a_rule_is_shrunk_to_few_faults(app) -> None:
+def test_a_violation_is_shrunk_to_few_faults(app) -> None:
     """A rule that a repeated command breaks needs one fault to be broken."""
 
     @rule("asked once")
@@ -183,8 +183,8 @@ def test_what_breaks_a_rule_is_shrunk_to_few_faults(app) -> None:
     assert len(shrink(found).plan) <= 1
 
 
-def test_a_due_time_that_is_less_than_a_microsecond_away_is_waited_for() -> None:
-    """A timer for it would fire at once, again and again, before the time has come."""
+def test_a_timer_less_than_a_microsecond_ahead_does_not_fire_early() -> None:
+    """It would fire at once, again and again, before its time."""
     outcome = run_seed(53, 4, "heavy", app="examples.travel.app:APP")
 
     assert [] == outcome.violations

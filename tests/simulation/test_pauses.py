@@ -1,4 +1,4 @@
-"""Pauses among all else that goes wrong: nothing is lost or done twice, and nobody times out."""
+"""Pauses together with other faults: nothing is lost or done twice, and no step times out."""
 
 import random
 
@@ -25,8 +25,8 @@ PLANS: dict[str, list[Fault]] = {
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("log", ["embedded", "topics"])
 @pytest.mark.parametrize("seed", range(8))
-def test_orders_live_through_pauses(seed, log, plan):
-    """Services and the intake rest at random moments, for longer than any deadline."""
+def test_orders_end_despite_pauses(seed, log, plan):
+    """Services and the intake are paused at random times, for longer than any deadline."""
     rng = random.Random(seed)
     with Harness(seed=seed, log=log, order="shuffled", batch_size=3, faults=PLANS[plan]) as system:
         paused: set[str] = set()

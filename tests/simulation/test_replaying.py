@@ -1,4 +1,4 @@
-"""One number is enough to see the same run again, to the byte."""
+"""A seed replays the same run, byte for byte."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ for seed in {list(SEEDS)}:
 
 
 def digests(hash_seed: str) -> list[str]:
-    """What the logs of some seeds hash to, in a process with this PYTHONHASHSEED."""
+    """The digests of the logs of some seeds, in a process with this PYTHONHASHSEED."""
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.getcwd()}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PRINT_DIGESTS],
@@ -27,7 +27,7 @@ def digests(hash_seed: str) -> list[str]:
 
 
 def test_the_same_seed_gives_the_same_log_in_another_process():
-    """Byte for byte, whatever order Python's sets have there."""
+    """Byte for byte, although Python's sets have another order there."""
     here = [run_seed(seed, 20, "heavy").digest for seed in SEEDS]
 
     assert here == digests("1")
@@ -35,13 +35,13 @@ def test_the_same_seed_gives_the_same_log_in_another_process():
 
 
 def test_other_seeds_give_other_logs():
-    """A digest that never changes would prove nothing."""
+    """Without it, a constant digest would pass the test above."""
     assert len(SEEDS) == len({run_seed(seed, 20, "heavy").digest for seed in SEEDS})
 
 
 @pytest.mark.processes
-def test_several_processes_find_what_one_does():
-    """And in the order of the seeds."""
+def test_several_processes_give_the_results_of_one():
+    """In the order of the seeds."""
     alone = [outcome.digest for outcome in campaign(range(12), 5, "light", jobs=1)]
 
     assert alone == [outcome.digest for outcome in campaign(range(12), 5, "light", jobs=2)]

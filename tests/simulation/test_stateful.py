@@ -1,4 +1,4 @@
-"""Hypothesis decides what happens and what goes wrong, so that a failing plan shrinks."""
+"""Hypothesis chooses events and faults, so that a failing plan is shrunk."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -52,7 +52,7 @@ worker_faults = st.one_of(
 
 
 class FaultySystem(RuleBasedStateMachine):
-    """Orders come, things go wrong, time passes; no rule may be broken at any commit."""
+    """Orders, faults, and passing time in any order; no rule may be broken at any commit."""
 
     @initialize(
         seed=st.integers(0, 2**16),
@@ -77,11 +77,11 @@ class FaultySystem(RuleBasedStateMachine):
         self.system.advance(seconds)
 
     @rule(fault=record_faults)
-    def a_record_goes_astray(self, fault):
+    def a_record_has_a_fault(self, fault):
         self.system.on(fault)
 
     @rule(fault=worker_faults)
-    def the_worker_is_in_trouble(self, fault):
+    def the_worker_has_a_fault(self, fault):
         self.system.on(fault)
 
     @rule(
@@ -89,7 +89,7 @@ class FaultySystem(RuleBasedStateMachine):
         service=services,
         lasts=st.sampled_from([1.0, 50.0, 200.0]),
     )
-    def a_service_is_unwell(self, kind, service, lasts):
+    def a_service_has_a_fault(self, kind, service, lasts):
         now = self.system.elapsed
         self.system.on(kind(service, "", now, now + lasts))
 

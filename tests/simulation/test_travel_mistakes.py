@@ -1,4 +1,4 @@
-"""Mistakes that people make in an app of their own are found by its simulation."""
+"""Typical mistakes in an app are found by its simulation."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from order_sagas.system.harness.campaign import run_seed
 SEEDS = 100
 
 
-class KeyOfAnAttempt(Cards):
+class KeyPerAttempt(Cards):
     """Charges with another key when a command is repeated."""
 
     def doing(self, effect: Any, owed: Any) -> Any:
@@ -25,7 +25,7 @@ class KeyOfAnAttempt(Cards):
         return key, make
 
 
-class KeyOfItsOwn(Cards):
+class CallWithItsOwnKey(Cards):
     """Charges with a key that it makes in each call, in place of the one that it is given."""
 
     @staticmethod
@@ -33,15 +33,15 @@ class KeyOfItsOwn(Cards):
         return Cards.perform(client, command, f"{key}/{len(client.charges)}")
 
 
-class ForgetsWhatWasUndone(Flights):
-    """Answers an undo of what it has never booked, and does not remember it."""
+class UndoWithoutTombstone(Flights):
+    """Answers an undo that comes before its command, and stores nothing."""
 
     def roll_back(self, known: Booking | None, command: Any, now: float) -> Answer:
         answer = super().roll_back(known, command, now)
         return answer if known else Answer((), answer.replies)
 
 
-class FreesOnePlace(Flights):
+class UndoOfOnePlace(Flights):
     """Gives back one of several places."""
 
     def take_back(self, known: Booking, command: m.FreePlaces) -> Booking:
@@ -69,14 +69,14 @@ def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[
 @pytest.mark.parametrize(
     ("service", "broken"),
     [
-        (KeyOfAnAttempt, "one key for each effect"),
-        (KeyOfItsOwn, "one reply for each key"),
-        (ForgetsWhatWasUndone, "a cancelled trip keeps nothing"),
-        (FreesOnePlace, "a cancelled trip keeps nothing"),
+        (KeyPerAttempt, "one key for each effect"),
+        (CallWithItsOwnKey, "one reply for each key"),
+        (UndoWithoutTombstone, "a cancelled trip keeps nothing"),
+        (UndoOfOnePlace, "a cancelled trip keeps nothing"),
     ],
 )
 def test_a_mistake_of_a_service_is_found(monkeypatch, service, broken) -> None:
-    """By the rule that tells what it is."""
+    """By the rule that describes it."""
     services = [service if issubclass(service, each) else each for each in APP.services]
     seed, rules = found_in(monkeypatch, services=services)
 
@@ -85,7 +85,7 @@ def test_a_mistake_of_a_service_is_found(monkeypatch, service, broken) -> None:
 
 
 def test_a_rule_on_the_wrong_field_is_found(monkeypatch) -> None:
-    """It is broken where all is well."""
+    """It is broken without any fault."""
     seed, rules = found_in(monkeypatch, rules=[*APP.rules, refunded])
 
     print("found in seed", seed)

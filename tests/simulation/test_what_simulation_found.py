@@ -24,10 +24,10 @@ from order_sagas.system.order_app import APP
 
 
 def test_a_refund_waits_until_the_outcome_of_its_charge_is_known():
-    """A retried refund of a charge that was never heard of gave nothing back, and said it did."""
+    """A refund of a charge with an unknown outcome refunded nothing, and replied as if it had."""
     with Harness(local=False, faults=[CallFails(nth=0, how="lost")]) as system:
         order = system.place(an_order())
-        system.advance(100)  # the charge was asked for, its answer is lost, and it is to be undone
+        system.advance(100)  # the charge was requested, its answer is lost, and it has to be undone
         system.all_is_well()
         system.advance(minutes(5))
 
@@ -39,7 +39,7 @@ def test_a_refund_waits_until_the_outcome_of_its_charge_is_known():
         system.expect_no_violations()
 
 
-def test_a_charge_that_was_asked_for_twice_counts_once():
+def test_a_charge_that_was_requested_twice_counts_once():
     """The second answer counted again while the refund of the first was under way."""
     faults = [Duplicate("PROCESS_PAYMENT"), Operator(at=0.02, order="ORD-1")]
     with Harness(local=False, faults=faults) as system:
@@ -55,7 +55,7 @@ def test_a_charge_that_was_asked_for_twice_counts_once():
 
 @pytest.mark.parametrize("log", ["embedded", "topics"])
 def test_an_order_whose_saga_has_ended_can_have_another_saga(log):
-    """A return of its goods was taken for an order that had come twice, and ignored."""
+    """A saga for the return of its goods was ignored as a duplicate of the order."""
     services = [*APP.services, Till, Shelf, Desk]
     with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services, log=log) as system:
         order = system.place(an_order())
@@ -72,8 +72,8 @@ def test_an_order_whose_saga_has_ended_can_have_another_saga(log):
         system.expect_no_violations()
 
 
-def test_a_record_among_the_dead_letters_is_not_a_dead_letter_again():
-    """Whoever put one there by hand got another, and another, until the disk was full."""
+def test_an_unreadable_dead_letter_makes_no_other_dead_letter():
+    """A record put there by hand made another one, and so on, until the disk was full."""
     with Harness() as system:
         system.publish("dead-letters", {"orderId": "ORD-1", "status": "PAYMENT_COMPLETED"})
         order = system.place(an_order())
@@ -83,8 +83,8 @@ def test_a_record_among_the_dead_letters_is_not_a_dead_letter_again():
         assert [] == [e for e in system.log() if e["event"] == "record.dead_lettered"]
 
 
-def test_a_commit_that_breaks_half_way_gives_no_order_the_number_of_another():
-    """Numbers given within a broken transaction were kept, and given again: rows were lost."""
+def test_a_failed_commit_gives_no_order_the_number_of_another():
+    """Numbers of a failed transaction were kept and then assigned again: rows were lost."""
     with Harness(stock={"SKU-1": 10}, batch_size=1) as system:
         system.run()
         system.on(CommitFails(nth=1, where="during"))
@@ -96,8 +96,8 @@ def test_a_commit_that_breaks_half_way_gives_no_order_the_number_of_another():
         system.expect_no_violations()
 
 
-def test_what_a_dead_worker_has_not_published_is_published_for_another_shards_order_too():
-    """It was kept under the order's shard, of another worker, and waited until that moved."""
+def test_the_outbox_of_a_dead_worker_is_published_for_orders_of_other_shards():
+    """A record was stored under the order's shard, and waited until the shard moved."""
     with Harness(log="topics", workers=2, faults=[AckFails(times=10_000, written=True)]) as system:
         orders = [system.place(an_order()) for _ in range(8)]
         system.run()
@@ -113,8 +113,8 @@ def test_what_a_dead_worker_has_not_published_is_published_for_another_shards_or
         system.expect_no_violations()
 
 
-def test_a_batch_of_timers_whose_commit_had_no_answer_leaves_nothing_in_the_outbox():
-    """It moves no offset, so that the next attempt stored its records once more."""
+def test_a_timer_batch_whose_commit_is_unknown_is_not_stored_twice():
+    """It moves no offset, so the next attempt stored its records again."""
     with Harness(log="topics") as system:
         order = system.place(an_order())
         system.payment.goes_silent()
@@ -128,8 +128,8 @@ def test_a_batch_of_timers_whose_commit_had_no_answer_leaves_nothing_in_the_outb
 
 
 @pytest.mark.parametrize("stopped", [0, 1])
-def test_a_call_that_a_suspended_worker_makes_late_has_the_same_key(stopped):
-    """It was taken for a repetition by the owner of the shard, which had stopped meanwhile."""
+def test_a_late_call_of_a_suspended_worker_has_the_same_key(stopped):
+    """The new owner of the shard, which had stopped meanwhile, took it for a repetition."""
     faults = [Pause("after commit", nth=2, seconds=60), WorkerStops(at=50, worker=stopped)]
     with Harness(local=False, log="topics", workers=2, faults=faults) as system:
         order = system.place(an_order())
@@ -143,5 +143,5 @@ def test_a_call_that_a_suspended_worker_makes_late_has_the_same_key(stopped):
 
 
 def outbox(system):
-    """The records that are stored to be published."""
+    """The records in the outbox."""
     return [*system.books.connection.rows("SELECT id, topic, key FROM outbox", ())]

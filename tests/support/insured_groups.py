@@ -71,8 +71,7 @@ def undone_whole(order: Stored) -> str | None:
 
 
 def sample(rng: random.Random, order_id: str) -> TripPlanned:
-    """The start of a random trip; some insurances are refused, and some trips at their last
-    step."""
+    """The start of a random trip; some insurances fail, and some trips at their last step."""
     names = [f"{order_id}.{n}{rng.choice(('', '', '', '', REFUSED))}" for n in range(4)]
     refuse = rng.choice(("", "", "confirmed"))
     insurance = ",".join(names[: rng.randint(0, 4)])

@@ -43,7 +43,7 @@ class ListLog:
     """Implements `LogAdapter`: its records are a list, and it keeps what is emitted."""
 
     polls_pauses = False
-    untidy = False
+    needs_commit = False
     selective = False
 
     def __init__(self, *records: Record) -> None:

@@ -170,7 +170,7 @@ class RoleStarts:
 
     def letters(self) -> Counter[bytes | None]:
         """Return the number of dead letters by record."""
-        return Counter(value for _, _, value, _ in self.first.log.letters())
+        return Counter(value for _, _, value, _ in self.first.log.dead_letters.letters())
 
     def waiting(self) -> dict[str, int]:
         """Return the number of waiting records, by topic."""

@@ -1,4 +1,4 @@
-"""An app of one's own: what is refused when it is made or loaded, and what it runs."""
+"""Apps: errors when they are made or loaded, and running them."""
 
 import sys
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ def test_a_service_is_given_as_a_class() -> None:
 
 
 def test_a_client_without_a_service_is_refused() -> None:
-    """Nobody would get it."""
+    """No service would get it."""
     with pytest.raises(DefinitionError, match=r"client for 'bank'.*there are cars, deposits"):
         App(sagas=[RENT_CAR], services=[Cars, Deposits], clients={"bank": lambda settings: None})
 
@@ -238,7 +238,7 @@ def test_two_entities_of_one_table_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", [_OrdersTable, _SystemTable])
 def test_a_table_name_of_the_system_is_refused(kind: type[Entity]) -> None:
-    """Before the database says something that nobody understands."""
+    """Before the database raises an error that is hard to understand."""
     service = a_service("one", kind)
     with pytest.raises(DefinitionError, match=f"table name '{kind.table}' is reserved"):
         App(sagas=[a_saga("ping-one", service.participant)], services=[service])
@@ -385,6 +385,22 @@ def test_a_role_that_the_app_does_not_have_is_a_wrong_setting() -> None:
 
     assert (ORCHESTRATOR, "cars", "money") == roles_here(Settings(), APP)
     assert ("money",) == roles_here(Settings(roles=("money",)), APP)
+
+
+def test_a_role_has_the_name_of_its_only_service() -> None:
+    """Where a person sees it; it is stored by its own. One that services share keeps its own."""
+    of_orders = ("orchestrator", "orders", "payments", "stock", "notifications")
+
+    assert of_orders == tuple(ORDER_APP.names_of_roles.values())
+    assert "payments" == ORDER_APP.names_of_roles["payment"]
+    assert {"money": "deposits"}.items() <= APP.names_of_roles.items()
+
+    class Fines(Deposits):
+        participant = Participant("fines", topic="fine-events", role="money")
+        handlers: ClassVar[dict[Any, Any]] = {}
+
+    shared = attrs.evolve(APP, services=(*APP.services, Fines))
+    assert {"money": "money"}.items() <= shared.names_of_roles.items()
 
 
 def test_a_service_stands_for_its_role() -> None:

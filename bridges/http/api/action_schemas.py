@@ -1,4 +1,4 @@
-"""Response bodies about operators' actions, and about groups of what needs them."""
+"""Response bodies about operators' actions, and groups of sagas and letters that need them."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ RequestId = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{32})?\Z")]
 
 
 class OperatorActionView(View):
-    """An action that an operator asked for on one target, and what became of it.
+    """An action that an operator asked for on one target, and its outcome.
 
     `asked`: it is sent and not handled yet. `refused`: it was not carried out; `detail` says why.
     `pending`: it waits for the approval of a second person, `rejected` or `expired`: it got none.
@@ -77,7 +77,7 @@ class DeadLetterGroup(View):
 
     topic: str
     kind: str
-    """The error without what differs from record to record: quoted texts and numbers."""
+    """The error without the parts that differ between records: quoted texts and numbers."""
     count: int
     oldest: str
     newest: str

@@ -31,7 +31,7 @@ Version = tuple[str, int]
 
 
 class StepFigures(View):
-    """Figures of one step. Those but `inFlight` are of the newest sagas only."""
+    """Figures of one step. All except `inFlight` are of the newest sagas only."""
 
     step: str
     in_flight: int
@@ -42,7 +42,7 @@ class StepFigures(View):
     failure_share: float | None
     """Share of failures among those that were done or failed, from 0 to 1.
 
-    Null without any, and for a step that is told and not waited for.
+    Null without any, and for a step without a reply.
     """
     duration_p50: float | None
     """Median of the seconds from its first command to its end, repetitions included."""
@@ -50,7 +50,7 @@ class StepFigures(View):
 
 
 class DefinitionFigures(View):
-    """One version of a definition, and how its sagas do."""
+    """One version of a definition, and the figures of its sagas."""
 
     definition: DefinitionView
     in_flight: dict[str, int]
@@ -121,7 +121,7 @@ def figures_of(
     for progress in newest:
         sampled += 1
         _count(progress, stage_of, row_of, steps)
-        for place, name in told.items():  # has no reply: only its state tells
+        for place, name in told.items():  # has no reply: only its state is known
             steps[name].done += progress.steps[place].phase in WAS_DONE
     waiting: Counter[str] = Counter()
     for name, count in in_flight.by_step[version].items():
@@ -157,7 +157,7 @@ def _count(
     row_of: Mapping[str, str],
     steps: Mapping[str, _Step],
 ) -> None:
-    """Add what a saga's history tells of its steps.
+    """Add the figures of a saga's steps from its history.
 
     A step begins when the stages before it are complete: at the last end of one of their steps.
     """

@@ -1,4 +1,4 @@
-"""`/api/v1/definitions`: the sagas of the app, with how each version and each step does."""
+"""`/api/v1/definitions`: the sagas of the app, with figures for each version and step."""
 
 import sqlalchemy as sa
 from starlette.requests import Request

@@ -91,7 +91,7 @@ class HealthRoutes:
             problems = self._dependencies.topic_problems()
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
             checks["topics"] = _check_of(f"{problems[0]}{more}" if problems else "")
-            checks["lag"] = HealthCheck(ok=True, detail=_told(self._dependencies.lag()))
+            checks["lag"] = HealthCheck(ok=True, detail=_lag_text(self._dependencies.lag()))
         except BridgeError as error:
             checks["workers"] = _check_of(str(error))
         return Readiness(ready=ready, checks=checks)
@@ -118,7 +118,7 @@ def _check_of(problem: str) -> HealthCheck:
     return HealthCheck(ok=not problem, detail=problem)
 
 
-def _told(lag: Lag) -> str:
+def _lag_text(lag: Lag) -> str:
     """Return the lag of each role as text; a role that was never started is named as such."""
     roles = [
         f"{role} {'never started' if count is None else count}" for role, count in lag.roles.items()

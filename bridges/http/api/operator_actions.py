@@ -90,7 +90,7 @@ class OperatorActionRoutes:
             read_endpoint(
                 PATH,
                 self._list,
-                "List operators' actions and what became of them, the newest first",
+                "List operators' actions with their outcomes, the newest first",
                 OperatorActionPage,
                 *FILTER,
                 query.LIMIT,

@@ -1,4 +1,4 @@
-"""Who asks for an action, and how: for the histories and for the log of operators' actions."""
+"""The name and origin of a requested action, for histories and the log of operators' actions."""
 
 import re
 from urllib.parse import unquote

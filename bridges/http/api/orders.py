@@ -62,7 +62,10 @@ _HEADERS = (
 
 
 class OrderRoutes:
-    """Endpoints of orders. New ones are stored through the pending; reads go to the database."""
+    """Endpoints of orders.
+
+    New orders are stored through `PendingOrders`; reads go to the database.
+    """
 
     def __init__(
         self,

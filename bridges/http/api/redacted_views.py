@@ -1,4 +1,4 @@
-"""Redacts views for callers who may not act: what people and other systems wrote, but no ids."""
+"""Redacts views for callers who may not act: text of people and other systems, but no ids."""
 
 from typing import Any
 

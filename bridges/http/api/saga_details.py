@@ -115,7 +115,7 @@ def _fields(view: Any) -> dict[str, Any]:
 def _waiting(
     db: sa.Connection, definition: Saga[Any], progress: SagaState, pauses: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the functions of the definition tell; nothing if they fail."""
+    """The results of the definition's functions; empty if they fail."""
     try:
         waiting = Waiting(db, definition, progress)
         return {

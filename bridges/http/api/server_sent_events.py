@@ -29,9 +29,9 @@ _STREAM = Content(
 
 
 class EventRoutes:
-    """Streams one shared snapshot per second to all clients. Nothing is read while none listens.
+    """Streams one shared snapshot per second to all clients.
 
-    It is redacted for all, as some clients may only read.
+    Nothing is read without clients. Redacted for all, as some clients may only read.
     """
 
     def __init__(self, reader: ReadModel) -> None:

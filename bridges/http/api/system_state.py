@@ -1,4 +1,4 @@
-"""`/api/v1/history`, `/workers` and `/audit`: how the system does and did."""
+"""`/api/v1/history`, `/workers` and `/audit`: present and past figures of the system."""
 
 import time
 from collections.abc import Callable, Sequence

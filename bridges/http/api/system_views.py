@@ -4,7 +4,7 @@ from order_sagas.bridges.http.api.schemas import View
 
 
 class HistoryView(View):
-    """Figures of the last hours, for each interval; null where nobody recorded them.
+    """Figures of the last hours, for each interval; null where none were recorded.
 
     All lists have the length of `at`. Rates are for each second. The figures of an interval are
     recorded at its end, so the one under way is not there.
@@ -83,7 +83,7 @@ class AuditCheck(View):
     rule: str
     looked_at: int
     things: str
-    """What was looked at, such as `orders`."""
+    """What was examined, such as `orders`."""
     violations: int
     found: list[AuditViolation]
     """The first ones."""

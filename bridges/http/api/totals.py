@@ -15,9 +15,9 @@ from order_sagas.bridges.storage import queries
 ENDED = (Status.COMPLETED.name, Status.CANCELLED.name)
 """Final statuses of a saga."""
 QUICK = 0.05
-"""A count that takes no more seconds is made whenever it is asked for."""
+"""A count that takes at most this many seconds is repeated for each request."""
 RARER = 50
-"""A longer one is kept for RARER times its duration, and then made apart from those who ask."""
+"""A longer count is cached for RARER times its duration, and then repeated on another thread."""
 
 Counted = tuple[dict[str, int], dict[str, int]]
 """Number of orders by status, and of ended sagas by status."""
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Totals:
-    """Counts, and keeps what takes long to count. Used by several threads.
+    """Counts, and caches counts that take long. Used by several threads.
 
     `moment` opens a connection, for counts that are made on a thread of their own.
     """
@@ -38,12 +38,15 @@ class Totals:
         self._until = float("-inf")
 
     def of(self, db: sa.Connection) -> Counted:
-        """Return the numbers. With a long history they may be older; only the first count waits."""
+        """Return the numbers.
+
+        With a long history they may be older; a request waits only for the first count.
+        """
         known = self._known
         if known is None:
             with self._counting:
                 return self._known or self._count(db)
-        if self._until == float("-inf"):  # it was quick
+        if self._until == float("-inf"):  # it was fast
             return self._count(db)
         if time.monotonic() >= self._until and self._counting.acquire(blocking=False):
             threading.Thread(target=self._count_apart, name="totals", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The trace context of a request (W3C Trace Context), for the message that it brings."""
+"""The trace context of a request (W3C Trace Context), for the message in its body."""
 
 from typing import TypeVar
 

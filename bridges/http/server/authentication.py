@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from order_sagas.bridges.http.config import HttpOptions, NoTokensError
 from order_sagas.bridges.http.problems import Problem, retry_later
+from order_sagas.bridges.http.server.client_network import network_of
 from order_sagas.bridges.http.server.rate_limit import RateLimiter
 from order_sagas.bridges.http.server.tokens import Caller, Role, Tokens
 
@@ -21,7 +22,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-ray")
 """Headers that a reverse proxy adds, beside `X-Forwarded-...`.
 
-Without tokens, what comes through a proxy is refused.
+Without tokens, requests through a proxy are refused.
 """
 
 
@@ -53,9 +54,9 @@ class Access:
         Raises Problem: 401 (unknown token), 403 (request of another site) or 429 (rate limit).
         """
         headers = Headers(scope=scope)
-        address = (scope.get("client") or ("",))[0]
+        address = network_of((scope.get("client") or ("",))[0])
         if self._tokens is None:
-            self._check_host(headers)
+            self._check_local(scope, headers)
             self._check_site(headers)
             self._slow_down(f"@{address}")
             return LOCAL
@@ -77,7 +78,7 @@ class Access:
         """
         headers = Headers(scope=scope)
         if self._tokens is None:
-            self._check_host(headers)
+            self._check_local(scope, headers)
             return LOCAL
         return self._caller_of(headers) or ANONYMOUS
 
@@ -90,8 +91,12 @@ class Access:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return self._tokens.caller_of(token.strip()) if scheme.lower() == "bearer" else None
 
-    def _check_host(self, headers: Headers) -> None:
-        """Without tokens, reject foreign Host headers and what comes through a proxy."""
+    def _check_local(self, scope: Any, headers: Headers) -> None:
+        """Without tokens, reject foreign Host headers and requests through a proxy."""
+        if scope["http_version"] == "1.0":  # nginx's usual version, with a Host of this machine
+            raise Problem(
+                403, "HTTP/1.0 is not served without tokens, as proxies use it; set --http-tokens"
+            )
         host = headers.get("host", "localhost")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in (*_LOCAL_NAMES, self._host.lower()):

@@ -18,7 +18,7 @@ RETRY = 10.0
 class CallerSlots:
     """`total` slots. A caller who may not act has at most a quarter; all of them three quarters.
 
-    So one token that only reads cannot keep everybody else out, and operators always find a slot.
+    So one token that only reads cannot take all slots, and operators always find one.
     """
 
     def __init__(self, total: int, what: str) -> None:
@@ -43,7 +43,7 @@ class CallerSlots:
             self._taken -= 1
             if name:
                 self._by_readers[name] -= 1
-                self._by_readers += Counter()  # drops callers who hold none
+                self._by_readers += Counter()  # removes callers without a slot
 
     def _is_free(self, name: str) -> bool:
         if self._taken >= self._total:

@@ -30,7 +30,7 @@ HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 OPEN = ("/health/", "/page/")
 """Path prefixes that need no token and are not rate-limited: health checks and page files.
 
-A token is looked at nevertheless: `/health/ready` says more to who may read.
+A token is read nevertheless: `/health/ready` shows more to callers who may read.
 """
 
 CHECK_AGAIN = 1.0

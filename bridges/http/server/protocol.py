@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from order_sagas.bridges.http.problems import Problem
+from order_sagas.bridges.http.server.client_network import network_of
 
 LARGEST_HEAD = 32 * 1024
 """Maximum size in bytes of a request line with its headers, and of the trailers of a body."""
@@ -45,7 +46,9 @@ class LimitedProtocol(HttpToolsProtocol):
     most_connections = 1000
     """Open connections above which a new one is refused with 503."""
     most_of_address = 0
-    """Open connections of one address above which it is refused with 503; 0 for no limit."""
+    """Open connections of one address above which it is refused with 503; 0 for no limit.
+
+    See `network_of` for what an address is."""
     head_seconds = 10.0
     """Seconds in which the head of a request must arrive."""
     body_seconds = 11.0
@@ -71,12 +74,15 @@ class LimitedProtocol(HttpToolsProtocol):
         self._trailer_bytes = 0
         """Bytes received since the last byte of a body: chunk sizes, extensions, trailers."""
         self._chunks = 0
+        self.network = ""
+        """The address of the client."""
         self._ignored_bytes = 0
         """Bytes of a body that were received after the response."""
 
     def connection_made(self, transport: Any) -> None:
         """Refuse the connection if there are too many, or start the timer for its first head."""
         super().connection_made(transport)
+        self.network = network_of(self.client[0]) if self.client else ""
         if len(self.connections) > self.most_connections:
             self._refuse(503, "too many connections", {"Retry-After": "1"})
         elif self.most_of_address and self._of_this_address() > self.most_of_address:
@@ -196,8 +202,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _of_this_address(self) -> int:
         """Return the number of open connections of this client's address."""
-        host = self.client[0] if self.client else None
-        return sum(1 for each in self._all() if each.client and each.client[0] == host)
+        return sum(1 for each in self._all() if each.network == self.network)
 
     def _all(self) -> Iterator["LimitedProtocol"]:
         """All open connections of the server."""

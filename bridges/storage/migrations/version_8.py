@@ -1,4 +1,4 @@
-"""Version 8: the ids of Kafka's topics, which tell a topic from another one of its name."""
+"""Version 8: the ids of Kafka's topics, which distinguish topics of the same name."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 

@@ -1,4 +1,4 @@
-"""Version 9: what sagas were started with by a command or over HTTP is remembered."""
+"""Version 9: the starts of sagas by a command or over HTTP are stored."""
 
 from order_sagas.bridges.storage.migrations.migration import Migration, Sql
 

@@ -15,6 +15,9 @@ SAGA_STATUSES = tuple(status.name for status in Status)
 IN_FLIGHT = (Status.RUNNING.name, Status.COMPENSATING.name, Status.NEEDS_ATTENTION.name)
 """The statuses of sagas that have not ended."""
 
+AT_ONCE = 1000
+"""Maximum number of ids in one query: a statement has at most some ten thousand parameters."""
+
 _orders = table_of(Order)
 _SAGA_COLUMNS = tuple(c for c in sagas.c if c.name not in ("no", "state", "skipped"))
 
@@ -161,11 +164,12 @@ def saga_statuses(db: sa.Connection, saga_ids: Iterable[str]) -> dict[str, str]:
     for saga_id in saga_ids:
         saga, _, order_id = saga_id.partition("/")
         orders.setdefault(saga, []).append(order_id)
-    return {
-        saga_id_of(saga, order_id): status
-        for saga, wanted in orders.items()
-        for order_id, (status, _) in saga_outcomes(db, wanted, saga).items()
-    }
+    found: dict[str, str] = {}
+    for saga, wanted in orders.items():
+        for start in range(0, len(wanted), AT_ONCE):
+            some = saga_outcomes(db, wanted[start : start + AT_ONCE], saga)
+            found |= {saga_id_of(saga, order_id): status for order_id, (status, _) in some.items()}
+    return found
 
 
 def saga_outcomes(

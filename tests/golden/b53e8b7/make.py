@@ -58,7 +58,7 @@ NAMES = ("orders", "payments", "stock", "notifications", "till", "shelf", "desk"
 
 
 class Gateway(SimulatedGateway):
-    """Answers as the customer's name says."""
+    """A payment gateway whose answer depends on the customer's name."""
 
     def charge(self, charge):
         customer = charge.customer_id
@@ -104,7 +104,7 @@ class System(EmbeddedSystem):
 
 
 def fill(url: str, own: bool) -> None:
-    """Let all of it happen."""
+    """Run orders and sagas until every state is stored."""
     clock = VirtualClock(BEGAN)
     with System(url, clock, own=own) as system:
         system.load({"PEN": 1000, "INK": 5})
@@ -129,7 +129,7 @@ def fill(url: str, own: bool) -> None:
 
     with System(url, clock, own=own) as system:
         system.advance(DAY)
-        # Forget three of them; what they took stays in the books.
+        # Prune three of them; the goods they took stay in the books.
         done = Round(system.store, BEGAN + 1, None)
         numbers = system.store.numbers([f"done-{n}" for n in range(3)])
         while not done.done:
@@ -189,7 +189,7 @@ def fill(url: str, own: bool) -> None:
             system.put(GoodsReturned(order_id="kept-3", amount=300, condition="broken"))
         system.advance(9.0)
 
-    # Stock gives no first answer.
+    # The stock service does not answer the first attempt.
     with System(url, clock, own=own, stock_silent_rate=1.0) as system:
         system.put(an_order("stock-backoff"))
         system.advance(5.0)

@@ -1,6 +1,6 @@
 """Every console block of the README and of docs/ can be pasted, top to bottom, in a fresh clone.
 
-The convention of those blocks stands in `tests.support.pasted`. What differs on each machine is
+The notation of those blocks is described in `tests.support.pasted`. What differs on each machine is
 replaced: the address of the repository, ports that may be taken here, and a Kafka and a PostgreSQL,
 both real. The packages come from the index that pip is set up with.
 """
@@ -18,7 +18,7 @@ from tests.support.pasted import Command, Shell, commands
 from tests.support.ports import free_port
 from tests.support.working_copy import copy_of_repository
 
-# They share a clone, and one of them is as long as all others of the suite.
+# They share a clone, and one of them takes as long as all other tests together.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.processes,
@@ -32,7 +32,7 @@ NOT_RUN = {
     "needs a Kafka and a second terminal",
     "needs a Kafka with services in Java",
 }
-"""Every reason for which a block is not run."""
+"""The allowed reasons for which a block is not run."""
 REPOSITORY = "<this repository>"
 PORTS = ("127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:9464", "localhost:4318")
 KAFKA = "kafka:9092"
@@ -41,18 +41,18 @@ CONSOLE = [page for page in PAGES if blocks(page, "console")]
 
 
 def is_run(block: Block) -> bool:
-    """Whether it is not marked as one that cannot be."""
+    """Return True if the block is not marked as one that is not run."""
     return not block.comment.startswith("not run:")
 
 
 def page_name(page: Path) -> str:
-    """For the names of the tests."""
+    """The name of a page in the names of the tests."""
     return page.stem
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a clone of this working tree would be cloned from: all that git knows of, or would."""
+    """A repository with the files of this working tree, including changes not committed yet."""
     origin = copy_of_repository(tmp_path_factory.mktemp("origin") / "order-sagas")
     person = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     for words in (["init", "-q"], ["add", "-A", "-f"], [*person, "commit", "-qm", "All of it"]):
@@ -62,7 +62,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """That of a person with a terminal of a hundred columns, and without settings of ours."""
+    """The environment of a user with a terminal of 100 columns, and without our settings."""
     curl = tmp_path_factory.mktemp("curl")
     (curl / ".curlrc").write_text("silent\nshow-error\nno-buffer\n")  # as on a terminal
     kept = {
@@ -75,7 +75,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def ports() -> Mapping[str, str]:
-    """A free port for each that the pages name."""
+    """A free port for each port that the pages name."""
     return {port: f"{port.partition(':')[0]}:{free_port()}" for port in PORTS}
 
 
@@ -89,7 +89,7 @@ def run(
     environment: Mapping[str, str],
     ports: Mapping[str, str],
 ) -> Iterator[Run]:
-    """Runs the blocks of a page in a directory, in one shell."""
+    """Run the blocks of a page in a directory, in one shell."""
     shells = []
 
     def run(page: Path, directory: Path, replaced: Mapping[str, str]) -> None:
@@ -114,7 +114,7 @@ def run(
 def clone(
     repository: Path, environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A clone after the README's first block, with its virtual environment as it was then."""
+    """A clone in which the README's first block was run."""
     above = tmp_path_factory.mktemp("clone")
     first, *_ = blocks(ROOT / "README.md", "console")
     script = "\n".join(command.text for command in commands(first))
@@ -128,14 +128,14 @@ def clone(
 
 
 def as_it_was(clone: Path) -> None:
-    """Take away what another page left in the clone, and the packages that it installed."""
+    """Remove files and packages that another page left in the clone."""
     subprocess.run(["git", "clean", "-qxdf", "-e", ".venv"], cwd=clone, check=True)
     shutil.rmtree(clone / ".venv")
     shutil.copytree(clone.parent / "venv", clone / ".venv", symlinks=True)
 
 
 def test_the_readme_can_be_pasted(run, tmp_path, own_kafka, postgres_url):
-    """From `git clone` on; Kafka and PostgreSQL are real, and the test's own."""
+    """From `git clone` on, with a Kafka broker and a PostgreSQL server of the test's own."""
     plain = postgres_url.replace("postgresql+psycopg://", "postgresql://")
     above = tmp_path / "above"
     above.mkdir()
@@ -145,7 +145,7 @@ def test_the_readme_can_be_pasted(run, tmp_path, own_kafka, postgres_url):
 
 @pytest.mark.parametrize("page", CONSOLE[1:], ids=page_name)
 def test_a_page_can_be_pasted(run, clone, page):
-    """In a clone in which the README's first block was run, and nothing else."""
+    """In a clone in which only the README's first block was run."""
     as_it_was(clone)
 
     run(page, clone, {})
@@ -153,7 +153,7 @@ def test_a_page_can_be_pasted(run, clone, page):
 
 @pytest.mark.parametrize("page", CONSOLE, ids=page_name)
 def test_a_block_is_left_out_only_for_a_known_reason(page, record_property):
-    """Which is told in the report."""
+    """The reason is shown in the report."""
     for block in blocks(page, "console"):
         if not is_run(block):
             reason = block.comment.removeprefix("not run:").strip()
@@ -163,7 +163,7 @@ def test_a_block_is_left_out_only_for_a_known_reason(page, record_property):
 
 
 def of(text: str, expected: str = "") -> Command:
-    """A command of no page."""
+    """A command that is in no page."""
     return Command(text, expected, "here")
 
 
@@ -182,6 +182,6 @@ def of(text: str, expected: str = "") -> Command:
         ("a   b", "a b", True),
     ],
 )
-def test_output_is_compared_up_to_what_is_left_out(expected, printed, does):
-    """So that a page can show what matters."""
+def test_an_ellipsis_matches_any_output(expected, printed, does):
+    """So that a page can show only what matters."""
     assert does == of("x", expected).matches(printed)

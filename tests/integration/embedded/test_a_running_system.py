@@ -1,4 +1,4 @@
-"""A system in a process of its own, and commands in others: one SQLite file between them."""
+"""A system in a separate process, and commands in others, on one SQLite file."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def orders_file(directory: Path, count: int, name: str = "orders.jsonl") -> Path:
-    """So many orders of one pen each."""
+    """Write a file with a number of orders of one pen each."""
     line = {"sku": "PEN", "quantity": 1, "unitPrice": 150}
     path = directory / name
     path.write_text(
@@ -37,14 +37,14 @@ def orders_file(directory: Path, count: int, name: str = "orders.jsonl") -> Path
 
 
 def stock_file(directory: Path, count: int) -> Path:
-    """So many pens."""
+    """Write a file with a delivery of pens."""
     path = directory / "stock.csv"
     path.write_text(f"sku,quantity\nPEN,{count}\n")
     return path
 
 
-def said(env, *args):
-    """What a command printed as JSON."""
+def output_of(env, *args):
+    """The JSON output of a command."""
     result = order_sagas(*args, "--json", env=env)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
@@ -57,11 +57,11 @@ def ticks(pid: int) -> int:
 
 
 def test_orders_are_handled_as_soon_as_they_are_submitted(tmp_path):
-    """The doorbell wakes the system, which looks by itself once a minute only."""
+    """The doorbell wakes the system, which polls only once a minute."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         order_sagas("stock", "load", stock_file(tmp_path, 30), env=env)
-        summary = said(env, "submit", orders_file(tmp_path, 40), "--wait")
+        summary = output_of(env, "submit", orders_file(tmp_path, 40), "--wait")
 
         assert 0 == system.stop()
     assert [("COMPLETED", "", 30), ("CANCELLED", "out_of_stock", 10)] == [
@@ -69,8 +69,8 @@ def test_orders_are_handled_as_soon_as_they_are_submitted(tmp_path):
     ]
 
 
-def test_what_was_submitted_while_nothing_ran_is_handled_at_the_start(tmp_path):
-    """Goods first, then orders: records are handled in the order they were submitted."""
+def test_records_submitted_while_nothing_runs_are_handled_at_the_start(tmp_path):
+    """Goods first, then orders: records are handled in the order of submission."""
     env = environment(tmp_path)
     order_sagas("stock", "load", stock_file(tmp_path, 50), env=env)
     order_sagas("submit", orders_file(tmp_path, 50), env=env)
@@ -81,7 +81,7 @@ def test_what_was_submitted_while_nothing_ran_is_handled_at_the_start(tmp_path):
 
 
 def test_an_idle_system_uses_no_cpu(tmp_path):
-    """Less than a hundredth of a core, over the whole lives of processes that only read."""
+    """Less than a hundredth of a core, also with commands that only read."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         order_sagas("submit", orders_file(tmp_path, 1), "--wait", env=env)
@@ -96,7 +96,7 @@ def test_an_idle_system_uses_no_cpu(tmp_path):
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
-    """In the middle of the work; what is left continues at the next start."""
+    """The rest of the orders is handled after the next start."""
     env = environment(tmp_path, batch_size=20)
     order_sagas("stock", "load", stock_file(tmp_path, 2000), env=env)
     order_sagas("submit", orders_file(tmp_path, 2000), env=env)
@@ -105,8 +105,8 @@ def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
         assert f"{by.name}: finishing the current batch" in system.said
         assert "Stopped." in system.said
     with Started(tmp_path, env) as system:
-        summary = said(env, "submit", orders_file(tmp_path, 2000), "--wait")
-        (stock,) = said(env, "stock", "show")
+        summary = output_of(env, "submit", orders_file(tmp_path, 2000), "--wait")
+        (stock,) = output_of(env, "stock", "show")
 
         assert 0 == system.stop()
     assert [("COMPLETED", 2000)] == [(o["status"], o["orders"]) for o in summary["outcomes"]]
@@ -115,14 +115,14 @@ def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_sagas_in_flight_continue_after_a_restart_with_their_deadlines(tmp_path, how):
-    """The payment service is silent; what it says after the restart is what they waited for."""
+    """The payment service answers only after the restart."""
     env = environment(tmp_path, payment_silent_rate=1, payment_silent_attempts=100)
     path = orders_file(tmp_path, 2)
     with Started(tmp_path, env) as system:
         order_sagas("submit", path, env=env)
         running = "SELECT count(*) FROM sagas WHERE status = 'RUNNING'"
         wait_until(lambda: number(running, env) == 2, "sagas to wait")
-        before = said(env, "sagas")
+        before = output_of(env, "sagas")
         if how == "stopped":
             system.stop()
         else:
@@ -130,11 +130,11 @@ def test_sagas_in_flight_continue_after_a_restart_with_their_deadlines(tmp_path,
             system.process.wait()
     with Started(tmp_path, env) as system:
         assert "2 sagas in flight" in system.said
-        after = said(env, "sagas")
+        after = output_of(env, "sagas")
         for order_id in ("orders-0", "orders-1"):
             paid = json.dumps({"orderId": order_id, "status": "PAYMENT_COMPLETED"})
             order_sagas("inject", "payment-events", paid, env=env)
-        summary = said(env, "submit", path, "--wait")
+        summary = output_of(env, "submit", path, "--wait")
 
     assert [saga["deadline"] for saga in before] == [saga["deadline"] for saga in after]
     assert [("CANCELLED", "out_of_stock", 2)] == [
@@ -143,7 +143,7 @@ def test_sagas_in_flight_continue_after_a_restart_with_their_deadlines(tmp_path,
 
 
 def test_a_second_system_on_the_same_database_is_refused(tmp_path):
-    """With the number of the process that has it, and without harm to that one."""
+    """The error names the process that has it, which is not affected."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         second = order_sagas("start", env=env)
@@ -155,15 +155,15 @@ def test_a_second_system_on_the_same_database_is_refused(tmp_path):
         assert 0 == third.stop()
 
 
-def test_a_killed_system_leaves_nothing_that_hinders_the_next(tmp_path):
-    """Its lock went with it, and its bell is taken away by the first who rings it."""
+def test_a_killed_system_leaves_no_lock_and_no_doorbell(tmp_path):
+    """Its lock ends with the process, and the next submitter removes its doorbell."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         system.process.kill()
         system.process.wait()
     alone = order_sagas("submit", orders_file(tmp_path, 3), env=env)
     with Started(tmp_path, env) as system:
-        summary = said(env, "submit", orders_file(tmp_path, 3), "--wait")
+        summary = output_of(env, "submit", orders_file(tmp_path, 3), "--wait")
         assert 0 == system.stop()
 
     assert "No system is running" in alone.stderr
@@ -171,13 +171,13 @@ def test_a_killed_system_leaves_nothing_that_hinders_the_next(tmp_path):
     assert [] == [path.name for path in tmp_path.iterdir() if ".bell." in path.name]
 
 
-def test_many_submitters_at_once_do_not_get_in_each_others_way(tmp_path):
-    """Nor in the system's: each order is accepted once, whoever brought it."""
+def test_many_submitters_at_once_submit_each_order_once(tmp_path):
+    """While the system runs: each order is accepted once, by whichever process submits it."""
     env = environment(tmp_path)
     paths = [orders_file(tmp_path, 1500, f"f{n}.jsonl") for n in range(3)]
     with Started(tmp_path, env) as system, ThreadPoolExecutor(6) as pool:
-        tallies = list(pool.map(lambda path: said(env, "submit", path), [*paths, *paths]))
-        said(env, "submit", paths[0], "--wait")
+        tallies = list(pool.map(lambda path: output_of(env, "submit", path), [*paths, *paths]))
+        output_of(env, "submit", paths[0], "--wait")
         cancelled = "SELECT count(*) FROM sagas WHERE status = 'CANCELLED'"
         wait_until(lambda: number(cancelled, env) == 4500, "all to be handled")
         assert 0 == system.stop()
@@ -186,8 +186,8 @@ def test_many_submitters_at_once_do_not_get_in_each_others_way(tmp_path):
     assert 4500 == sum(tally["alreadyThere"] for tally in tallies)
 
 
-def test_a_system_that_cannot_go_on_says_why_and_exits_with_1(tmp_path):
-    """Rather than hang: whatever supervises it shall see it."""
+def test_a_fatal_error_is_printed_and_exits_with_1(tmp_path):
+    """Instead of hanging, so that a service manager can notice it."""
     env = environment(tmp_path, partitions=4)
     order_sagas("submit", orders_file(tmp_path, 1), env=env)
     other = order_sagas("start", env={**env, "ORDER_SAGAS_PARTITIONS": "5"})
@@ -197,8 +197,8 @@ def test_a_system_that_cannot_go_on_says_why_and_exits_with_1(tmp_path):
     assert "Traceback" not in other.stderr
 
 
-def test_a_database_that_breaks_under_a_running_system_ends_it_with_1(tmp_path):
-    """What was committed is safe; it says so, and where to read more."""
+def test_a_database_that_breaks_ends_a_running_system_with_1(tmp_path):
+    """The error says that committed data is safe, and where to read more."""
     env = environment(tmp_path)
     with Started(tmp_path, env) as system:
         order_sagas("submit", orders_file(tmp_path, 1), "--wait", env=env)
@@ -217,7 +217,7 @@ def test_a_command_that_is_interrupted_exits_with_130(tmp_path):
     waiting = subprocess.Popen(
         [*COMMAND, "submit", str(orders_file(tmp_path, 1)), "--wait"],
         env=env, stderr=subprocess.PIPE, text=True,
-        # A shell that runs the tests in the background lets them, and us, ignore it.
+        # A shell that runs the tests in the background makes them ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert waiting.stderr
@@ -225,4 +225,4 @@ def test_a_command_that_is_interrupted_exits_with_130(tmp_path):
     waiting.send_signal(signal.SIGINT)
 
     assert 130 == waiting.wait(60)
-    assert ["SUBMITTED"] == [order["status"] for order in said(env, "orders")]
+    assert ["SUBMITTED"] == [order["status"] for order in output_of(env, "orders")]

@@ -1,6 +1,7 @@
 """`order-sagas demo`, as `make demo` runs it."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -9,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from order_sagas.bridges.storage.instance_lock import DatabaseLock
 from order_sagas.system.demo import figures_of, run_demo
 from order_sagas.system.demo.live_app import STUCK
 from tests.support.cli import COMMAND, Started, environment, order_sagas
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.processes
 
 
 def test_the_same_seed_gives_the_same_counts(tmp_path):
-    """Although the timers of the silent services fire whenever they do."""
+    """Although the timers of the silent services fire at varying times."""
     counts = []
     for name, seed in (("one", 7), ("two", 7), ("three", 8)):
         (tmp_path / name).mkdir()
@@ -33,7 +35,7 @@ def test_the_same_seed_gives_the_same_counts(tmp_path):
 
 
 def test_a_demo_in_a_pipe_is_plain_text_and_its_suggestions_work(tmp_path):
-    """Each of them is run as it stands, from the directory where the demo was run."""
+    """Each suggestion is run unchanged, from the directory where the demo was run."""
     env = environment(tmp_path)
     shown = subprocess.run(
         [*COMMAND, "demo", "--orders", "200"],
@@ -55,22 +57,26 @@ def test_a_demo_in_a_pipe_is_plain_text_and_its_suggestions_work(tmp_path):
 
 
 def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    """A directory of the user's own is not emptied for it."""
+    """A directory of the user is not emptied."""
     env = environment(tmp_path)
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("all my work")
     refused = order_sagas("demo", "--orders", 5, "--keep", mine, env=env)
     first = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
+    (tmp_path / "demo" / "orders.db.bell.4711").touch()  # of a demo that was killed
     second = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
+    with DatabaseLock(f"sqlite:///{tmp_path / 'demo' / 'orders.db'}"):
+        busy = order_sagas("demo", "--orders", 5, "--keep", tmp_path / "demo", env=env)
 
     assert (2, 0, 0) == (refused.returncode, first.returncode, second.returncode)
+    assert (1, True) == (busy.returncode, f"(process {os.getpid()})" in busy.stderr)
     assert "thesis.txt" in refused.stderr
     assert "all my work" == (mine / "thesis.txt").read_text()
 
 
-def test_a_demo_with_http_stays_up_with_troubles_to_play_with(tmp_path):
-    """All that it suggests can be run, and puts the troubles right; Ctrl-C ends it."""
+def test_a_demo_with_http_keeps_running_with_faults_to_resolve(tmp_path):
+    """Its suggestions can be run, and resolve the faults; Ctrl-C ends it."""
     env = environment(tmp_path)
     folder, port = tmp_path / "demo", free_port()
     database = f"sqlite:///{folder / 'orders.db'}"
@@ -114,13 +120,14 @@ def test_a_demo_with_http_stays_up_with_troubles_to_play_with(tmp_path):
     assert 0 == again.returncode, again.stderr
 
 
-@pytest.mark.parametrize("address", ["8080", "localhost:port", ":80"])
-def test_a_wrong_address_of_a_demo_is_told_at_once(tmp_path, address):
-    """Before the thousand orders."""
+@pytest.mark.parametrize("address", ["8080", "localhost:port", ":80", "0.0.0.0:8080"])
+def test_an_invalid_address_of_a_demo_is_refused_first(tmp_path, address):
+    """Before the thousand orders are handled."""
     shown = order_sagas(
         "demo", "--keep", tmp_path / "demo", "--http", address, env=environment(tmp_path)
     )
 
     assert 2 == shown.returncode
-    assert "is no HOST:PORT" in shown.stderr
+    problem = "has no tokens" if address[0] == "0" else "is no HOST:PORT"
+    assert problem in " ".join(shown.stderr.split())
     assert not (tmp_path / "demo").exists()

@@ -31,7 +31,7 @@ THREADS = 2
 
 
 class Provider:
-    """A payment provider that is called after the commit, and approves of everything."""
+    """A payment provider that is called after the commit, and approves every request."""
 
     local = False
 
@@ -43,7 +43,7 @@ class Provider:
 
 
 class MailServer:
-    """Counts what it is given."""
+    """A mail channel that counts its mails."""
 
     name = "mail"
     local = False
@@ -56,7 +56,7 @@ class MailServer:
 
 
 class Shop:
-    """Starts systems on one database, and puts records on its log."""
+    """Starts systems on one database, and appends records to its log."""
 
     def __init__(self, directory: Path) -> None:
         self.settings = Settings(database=f"sqlite:///{directory / 'orders.db'}", partitions=4)
@@ -64,7 +64,7 @@ class Shop:
         self.running: RunningSystem | None = None
 
     def start(self, channel: Any) -> RunningSystem:
-        """Start one that reaches customers by this channel."""
+        """Start a system that notifies customers through this channel."""
         parts = Parts(
             settings=self.settings,
             clients={"payments": Provider(), "notifications": channel},
@@ -75,21 +75,21 @@ class Shop:
         return self.running
 
     def put(self, topic: str, *messages: Message) -> None:
-        """Put these on a topic, and ring."""
+        """Append messages to a topic, and ring the doorbell."""
         encode = msgspec.json.encode
         self.log.append(*(self.log.outgoing(topic, m.order_id, encode(m)) for m in messages))
         assert self.running
         self.running.tell_processor(RecordsWaiting())
 
     def wait_for(self, count: int, sql: str) -> None:
-        """Until a query counts so many."""
+        """Wait until a query returns this count."""
         env = {"ORDER_SAGAS_DATABASE": self.settings.database}
         wait_until(lambda: number(sql, env) == count, f"{count}: {sql}")
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop whose last system is stopped in the end."""
+    """A shop whose last system is stopped after the test."""
     shop = Shop(tmp_path)
     yield shop
     if shop.running:
@@ -103,12 +103,12 @@ SENT = "SELECT count(*) FROM notifications WHERE status = 'SENT'"
 
 
 def under_way(system: RunningSystem) -> dict[str, int]:
-    """How many calls of each service are."""
+    """The number of calls under way, by service."""
     report = system.report()
     return report.calls if report else {}
 
 
-def test_a_mail_server_that_hangs_delays_no_charge_and_no_stop(
+def test_a_hanging_mail_server_delays_no_charge_and_no_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its mails wait in the database, and the next start sends them."""

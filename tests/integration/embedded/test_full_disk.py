@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, number, order_sagas
 from tests.support.ports import free_port
 from tests.support.processes import is_alive
@@ -29,12 +29,12 @@ def places(disk: SmallDisk, tmp_path: Path, on_disk: str) -> dict[str, str]:
 
 
 def submitted(env: dict[str, str], file: Path) -> bool:
-    """Submit the orders of a file; return whether the command said that they are stored."""
+    """Submit the orders of a file; return whether the command reported that they are stored."""
     return 0 == order_sagas("submit", file, env=env).returncode
 
 
-def brought(address: str, order_id: str) -> int:
-    """Bring an order over HTTP, and return the status of the answer."""
+def status_of_post(address: str, order_id: str) -> int:
+    """Submit an order over HTTP, and return the status of the response."""
     line = {"sku": "PEN", "quantity": 1, "unitPrice": 100}
     body = {"orderId": order_id, "customerId": "c", "currency": "EUR", "lines": [line]}
     request = Request(
@@ -49,7 +49,7 @@ def brought(address: str, order_id: str) -> int:
 
 @pytest.mark.parametrize("on_disk", ["database", "logs", "both"])
 def test_every_order_that_was_acknowledged_ends_once_there_is_space_again(tmp_path, on_disk):
-    """No process is left that does nothing, and `status` names the full disk."""
+    """No process is left hanging, and `status` names the full disk."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
@@ -60,11 +60,11 @@ def test_every_order_that_was_acknowledged_ends_once_there_is_space_again(tmp_pa
             accepted = submitted(env, orders_file(first, 50))
             disk.fill()
             while_full = submitted(env, orders_file(second, 60))
-            found = said(env, "status")
+            found = output_of(env, "status")
             disk.free()
             wait_until(lambda: submitted(env, second / "orders.jsonl"), "space to submit")
             wait_until(lambda: number(ENDED, env) == 60, "every order to end")
-            workers = said(env, "status")["workers"]
+            workers = output_of(env, "status")["workers"]
 
             assert accepted
             assert while_full == (on_disk == "logs")
@@ -75,26 +75,26 @@ def test_every_order_that_was_acknowledged_ends_once_there_is_space_again(tmp_pa
             assert 0 == system.stop()
 
 
-def test_workers_that_are_killed_while_the_disk_is_full_are_started_until_they_run(tmp_path):
-    """The run does not give up, however often they fail to begin."""
+def test_workers_killed_while_the_disk_is_full_are_restarted_until_they_run(tmp_path):
+    """The run does not give up, however often they fail to start."""
     with small_disk(tmp_path / "disk", 32) as disk:
         env = places(disk, tmp_path, "both")
         with Started(tmp_path, env) as system:
             workers: list[dict[str, Any]] = wait_until(
-                lambda: [w for w in said(env, "status")["workers"] if w["state"] == "running"],
+                lambda: [w for w in output_of(env, "status")["workers"] if w["state"] == "running"],
                 "a worker to run",
             )
             disk.fill()
             for worker in workers:
                 psutil.Process(worker["pid"]).kill()
             wait_until(
-                lambda: max(w["restarts"] for w in said(env, "status")["workers"]) > 4,
+                lambda: max(w["restarts"] for w in output_of(env, "status")["workers"]) > 4,
                 "more restarts than a run has otherwise",
             )
-            error = said(env, "status")["lastError"]
+            error = output_of(env, "status")["lastError"]
             disk.free()
             wait_until(
-                lambda: all(w["state"] == "running" for w in said(env, "status")["workers"]),
+                lambda: all(w["state"] == "running" for w in output_of(env, "status")["workers"]),
                 "the workers to run again",
             )
 
@@ -110,21 +110,23 @@ def test_http_confirms_no_order_that_is_not_stored(tmp_path):
         order_sagas("stock", "load", stock_file(tmp_path, 1000), env=env)
         with Started(tmp_path, env, "--http", f"127.0.0.1:{port}"):
             address = f"http://127.0.0.1:{port}"
-            before = wait_until(lambda: brought_if_served(address, "A-0"), "HTTP to be served")
+            before = wait_until(
+                lambda: status_of_post_if_served(address, "A-0"), "HTTP to be served"
+            )
             disk.fill()
-            full = [brought(address, f"B-{i}") for i in range(5)]
+            full = [status_of_post(address, f"B-{i}") for i in range(5)]
             stored = number("SELECT count(*) FROM order_keys WHERE order_id LIKE 'B-%'", env)
             disk.free()
-            wait_until(lambda: brought(address, "C-0") == 201, "an order to be taken")
+            wait_until(lambda: status_of_post(address, "C-0") == 201, "an order to be taken")
 
     assert 201 == before
     assert full.count(201) == stored
     assert 503 in full
 
 
-def brought_if_served(address: str, order_id: str) -> int:
-    """As `brought`; 0 if nothing listens yet."""
+def status_of_post_if_served(address: str, order_id: str) -> int:
+    """As `status_of_post`; 0 if nothing listens yet."""
     try:
-        return brought(address, order_id)
+        return status_of_post(address, order_id)
     except OSError:
         return 0

@@ -16,17 +16,17 @@ from tests.support.embedded import violations
 from tests.support.killed import run_until_idle, unlucky
 
 KILLS = 60
-"""Half of them at moments drawn by lot, half just before or just after a commit."""
+"""Half of them at random times, half just before or just after a commit."""
 ORDERS_A_LIFE = 12
 SKUS = 6
 
-# Its children are forked from a server that has imported all this: a life begins in milliseconds.
+# Its children are forked from a server with all imports done, so they start in milliseconds.
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.support.killed"])
 
 
 class Shop:
-    """Orders into the log, and what has become of them."""
+    """Appends orders to the log, and reads how they ended."""
 
     def __init__(self, directory: Path, rng: random.Random) -> None:
         self.database = f"sqlite:///{directory / 'orders.db'}"
@@ -35,12 +35,12 @@ class Shop:
         self._log = EmbeddedLog(self.database, unlucky(self.database).partitions)
 
     def bring(self, quantity: int) -> None:
-        """Goods that will not last."""
+        """Add too little stock for all orders."""
         lines = tuple(OrderLine(sku=f"S{i}", quantity=quantity) for i in range(SKUS))
         self._append("stock-events", LoadStock(order_id="delivery", lines=lines))
 
     def place(self, count: int) -> None:
-        """More orders, each for two SKUs."""
+        """Append more orders, each for two SKUs."""
         for _ in range(count):
             lines = tuple(
                 OrderLine(sku=f"S{sku}", quantity=self.rng.randint(1, 3), unit_price=100)
@@ -57,7 +57,7 @@ class Shop:
         self._log.append(self._log.outgoing(topic, message.order_id, value))
 
     def ends(self) -> Counter[tuple[str, str]]:
-        """How many sagas have which status and code."""
+        """The number of sagas by status and code."""
         db = connect(self.database)
         rows = db.rows("SELECT status, code, count(*) FROM sagas GROUP BY 1, 2", ())
         found: Counter[tuple[str, str]] = Counter({(s, code): n for s, code, n in rows})
@@ -69,7 +69,7 @@ class Shop:
 
 
 def live(shop: Shop, seconds: float = 0.0, point: str = "", count: int = 0) -> int | None:
-    """One life of the process, which ends after so many seconds, or at a point, or by itself."""
+    """Run the process until it is killed after some seconds or at a point, or ends by itself."""
     process = processes.Process(target=run_until_idle, args=(shop.database, point, count))
     process.start()
     process.join(seconds or 30)
@@ -86,7 +86,7 @@ def live(shop: Shop, seconds: float = 0.0, point: str = "", count: int = 0) -> i
 @pytest.mark.processes
 @pytest.mark.timeout(180)
 def test_sixty_kills_lose_nothing_and_do_nothing_twice(tmp_path) -> None:
-    """After each, the books hold what must hold at any time; at last, everything has ended."""
+    """The invariants hold after each kill; at the end, all sagas have ended."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.http_service import HttpProcess
 from tests.support.ports import free_port
@@ -35,7 +35,7 @@ def mode(path: Path) -> str:
 def test_a_system_listens_on_what_was_asked_for(
     tmp_path: Path, workers: int, http: bool, metrics: bool
 ) -> None:
-    """Looked at while it runs, and again when it has handled orders and answered questions."""
+    """Checked at the start, and again after it has handled orders and status requests."""
     env = environment(tmp_path, workers=workers, log_dir=tmp_path / "logs")
     args: list[object] = []
     asked_for: set[Listener] = set()
@@ -57,7 +57,7 @@ def test_a_system_listens_on_what_was_asked_for(
         expected = asked_for | bells(tmp_path)
         at_first = listeners(system.process.pid)
         order_sagas("stock", "load", stock_file(tmp_path, 20), env=env)
-        said(env, "submit", orders_file(tmp_path, 20), "--wait")
+        output_of(env, "submit", orders_file(tmp_path, 20), "--wait")
         order_sagas("status", env=env)
         if metrics:
             with urlopen(f"http://{address}/metrics") as response:
@@ -93,7 +93,8 @@ def test_the_control_socket_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_path_too_long_for_a_socket_gets_one_in_a_private_directory(tmp_path: Path) -> None:
-    """Under XDG_RUNTIME_DIR if there is one; the card says where, and nothing is left behind."""
+    """Under XDG_RUNTIME_DIR if it is set; the registration file says where. Nothing is left
+    behind."""
     runtime = Path(os.environ.get("TMPDIR", "/tmp")) / f"xdg-{os.getpid()}"
     runtime.mkdir(mode=0o700)
     logs = tmp_path / ("long-" * 30)
@@ -143,8 +144,8 @@ def test_strangers_on_the_control_socket_change_nothing(tmp_path: Path) -> None:
 
             assert b"" == answer
         order_sagas("stock", "load", stock_file(tmp_path, 20), env=env)
-        summary = said(env, "submit", orders_file(tmp_path, 20), "--wait")
-        status = said(env, "status")
+        summary = output_of(env, "submit", orders_file(tmp_path, 20), "--wait")
+        status = output_of(env, "status")
         for client in silent:
             client.close()
 

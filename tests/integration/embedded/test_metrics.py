@@ -1,4 +1,4 @@
-"""Metrics of a run, asked for as Prometheus asks: one address, however many processes."""
+"""Metrics of a run as Prometheus scrapes them: one address for any number of processes."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from order_sagas.system.telemetry.metric_definitions import ROLE_LAG
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 
 def scraped(port: int) -> dict[str, dict[str, float]]:
-    """By metric and worker, or role, the sum of what has the name."""
+    """Scrape, and return the sums of metrics by name and worker, or by name and role."""
     with urlopen(f"http://127.0.0.1:{port}/metrics") as response:
         text = response.read().decode()
     found: dict[str, dict[str, float]] = {}
@@ -33,7 +33,7 @@ def scraped(port: int) -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
-    """It knows of every worker, and of every order."""
+    """It has the metrics of every worker, and counts all orders."""
     port = free_port()
     env = environment(tmp_path, workers=workers, metrics=f"127.0.0.1:{port}")
     names = {str(number) for number in range(workers)}
@@ -42,7 +42,7 @@ def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
             lambda: scraped(port).get("worker_up") == dict.fromkeys(names, 1.0), "all to answer"
         )
         order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
-        said(env, "submit", orders_file(tmp_path, 40), "--wait")
+        output_of(env, "submit", orders_file(tmp_path, 40), "--wait")
         found = scraped(port)
 
         assert 0 == system.stop()
@@ -50,20 +50,20 @@ def test_a_run_has_one_endpoint(tmp_path: Path, workers: int) -> None:
     assert 40 == sum(found["sagas_ended_total"].values())
     assert 8 == sum(found["worker_shards"].values())
     assert names == set(found["commit_seconds_count"])
-    assert {"orchestrator", "orders", "payment", "stock", "notification"} == set(
+    assert {"orchestrator", "orders", "payments", "stock", "notifications"} == set(
         found["role_records_waiting"]
     )
 
 
-def test_a_worker_that_died_is_back_with_numbers_of_its_own(tmp_path: Path) -> None:
-    """Prometheus knows it by the time at which its process began."""
+def test_a_restarted_worker_has_new_counters(tmp_path: Path) -> None:
+    """Prometheus recognises it by the start time of its process."""
     port = free_port()
     env = environment(tmp_path, workers=2, metrics=f"127.0.0.1:{port}")
     up = {"0": 1.0, "1": 1.0}
     with Started(tmp_path, env) as system:
         wait_until(lambda: scraped(port).get("worker_up") == up, "both workers to answer")
         before = scraped(port)["process_start_time_seconds"]
-        status = said(env, "status")
+        status = output_of(env, "status")
         os.kill(next(w["pid"] for w in status["workers"] if w["number"] == 1), signal.SIGKILL)
 
         def is_back() -> bool:
@@ -80,7 +80,7 @@ def test_a_worker_that_died_is_back_with_numbers_of_its_own(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_address_that_is_taken_is_refused(tmp_path: Path, workers: int) -> None:
-    """In one line, and nothing is left running."""
+    """The error is one line, and no process is left."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         env = environment(tmp_path, workers=workers, metrics=address)

@@ -1,4 +1,4 @@
-"""What an operator does to a running system, from another process."""
+"""Commands of an operator to a running system, from another process."""
 
 import os
 import pty
@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import COMMAND, Started, environment, number, order_sagas
 from tests.support.waiting import TIMEOUT, wait_until
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.processes
 
 
 def at_a_terminal(*args, env, answer):
-    """What a command printed that was run at a terminal, where somebody answers its question."""
+    """The output of a command at a terminal, whose question is answered."""
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -29,8 +29,8 @@ def at_a_terminal(*args, env, answer):
     return output
 
 
-def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
-    """At a terminal a question comes first; a no changes nothing."""
+def test_a_bulk_action_needs_confirmation(tmp_path):
+    """At a terminal it asks first; the answer "no" changes nothing."""
     env = environment(tmp_path, payment_silent_rate=1, payment_silent_attempts=100)
     with Started(tmp_path, env):
         order_sagas("submit", orders_file(tmp_path, 3), env=env)
@@ -38,7 +38,7 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
         wait_until(lambda: number(running, env) == 3, "sagas to wait")
         cancel = ("cancel", "--all", "--step", "process payment", "--why", "a drill")
         no = at_a_terminal(*cancel, env=env, answer="n")
-        before = said(env, "sagas", "--status", "running")
+        before = output_of(env, "sagas", "--status", "running")
         yes = at_a_terminal(*cancel, "--limit", "2", env=env, answer="y")
         wait_until(lambda: number(running, env) == 1, "two to turn round")
         trace = order_sagas("trace", "orders-0", env=env).stdout
@@ -49,8 +49,8 @@ def test_many_sagas_are_asked_at_once_if_it_is_meant(tmp_path):
     assert "(a drill)" in trace
 
 
-def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
-    """It is told who paused it, why and since when."""
+def test_a_pause_holds_for_all_workers_and_over_their_restarts(tmp_path):
+    """`status` shows who paused it, why and since when."""
     env = environment(tmp_path, workers=2)
     parked = "SELECT count(*) FROM parked"
     completed = "SELECT count(*) FROM orders WHERE status = 'COMPLETED'"
@@ -84,5 +84,5 @@ def test_a_pause_holds_for_all_workers_and_through_their_deaths(tmp_path):
 
 
 def kept(env):
-    """How many messages are kept for each that is paused."""
-    return {each["name"]: each["kept"] for each in said(env, "status")["paused"]}
+    """The number of deferred messages, by paused service."""
+    return {each["name"]: each["kept"] for each in output_of(env, "status")["paused"]}

@@ -1,4 +1,4 @@
-"""An app of one's own, run by the commands as its users run it: two workers, embedded log."""
+"""An app of a user, run by the commands: two workers, embedded log."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_an_app_is_run_by_its_name_alone(tmp_path: Path) -> None:
         assert 0 == system.stop(), system.said
     assert COUNT + 2 == len(started["sagas"])
     assert 0 == done.returncode, done.stderr
-    # The pivot's command is out, so that a cancel has to wait for its outcome.
+    # The pivot's command was sent, so that a cancel has to wait for its outcome.
     assert 1 == cancelled.returncode
     outcomes = {each["orderId"]: each["status"] for each in listed}
     assert ["COMPLETED"] * 3 == [outcomes[f"r-{n}"] for n in range(1, 4)]

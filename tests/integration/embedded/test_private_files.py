@@ -1,4 +1,4 @@
-"""What a run leaves on the disk, and who may read, write, lock and ring it."""
+"""Files of a run on the disk, and who may read, write, lock and ring them."""
 
 import grp
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, number, order_sagas
 from tests.support.http_service import HttpProcess
 from tests.support.users import as_nobody, needs_root
@@ -22,7 +22,7 @@ SENT = "SELECT count(*) FROM notifications WHERE status = 'SENT'"
 
 @pytest.fixture(params=[0o022, 0o000], ids=["umask 022", "no umask"])
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """What the user's shell has; every process of the test inherits it."""
+    """The umask of the user's shell, which every process of the test inherits."""
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
@@ -30,20 +30,20 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """One with a short path, so that the bell is beside the database; everybody may enter it."""
+    """A directory with a short path, so that the doorbell is in it; everybody may enter it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 def settings(directory: Path, **more: object) -> dict[str, str]:
-    """Everything beside a database in a directory that is not there yet."""
+    """Settings with everything beside a database, in a directory that does not exist yet."""
     env = environment(directory, notification_channel="maildir", **more)
     return {**env, "ORDER_SAGAS_DATABASE": f"sqlite:///{directory / 'data' / 'orders.db'}"}
 
 
 def whole_run(directory: Path, env: dict[str, str], *args: object) -> dict[Path, os.stat_result]:
-    """What is there in the middle of a run that has done some of everything, and after it."""
+    """The files in the middle of a run that uses every kind of file, and after it."""
     order_sagas("stock", "load", stock_file(directory, 10), env=env)
     order_sagas("submit", orders_file(directory, 10), env=env)
     with Started(directory, env, *args) as system, HttpProcess(directory, env) as http:
@@ -58,7 +58,7 @@ def whole_run(directory: Path, env: dict[str, str], *args: object) -> dict[Path,
 
 
 def files(directory: Path) -> dict[Path, os.stat_result]:
-    """Everything in a directory, and itself."""
+    """Everything in a directory, and the directory itself."""
     found = {}
     for path in (directory, *directory.rglob("*")):
         try:
@@ -69,15 +69,15 @@ def files(directory: Path) -> dict[Path, os.stat_result]:
 
 
 def kinds(found: dict[Path, os.stat_result]) -> set[str]:
-    """The names of what was found, as far as they say what it is."""
+    """The kinds of the files that were found."""
     return {path.name.partition(".bell.")[0] for path in found} | {
         path.suffix for path in found if path.suffix
     }
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_everything_is_its_owners_alone(directory: Path, umask: int, workers: int) -> None:
-    """Whatever the umask of the shell."""
+def test_all_files_are_private_to_their_owner(directory: Path, umask: int, workers: int) -> None:
+    """With any umask of the shell."""
     env = settings(directory, workers=workers)
     found = whole_run(directory, env)
 
@@ -91,7 +91,7 @@ def test_everything_is_its_owners_alone(directory: Path, umask: int, workers: in
 
 
 def another_group() -> str:
-    """A group that this user can give files to, and whose files they are not by themselves."""
+    """A group other than the default one that this user can give files to."""
     ours = [each for each in grp.getgrall() if each.gr_gid != os.getegid()]
     if os.geteuid() != 0:
         ours = [each for each in ours if each.gr_gid in os.getgroups()]
@@ -106,7 +106,7 @@ def test_a_group_can_share_everything(directory: Path, umask: int) -> None:
     env = settings(directory, file_group=group, workers=2)
     found = whole_run(directory, env)
     archive = directory / "archive.jsonl"
-    assert 0 == found.pop(archive).st_mode & 0o007  # where it stands is the user's affair
+    assert 0 == found.pop(archive).st_mode & 0o007  # where it is placed is the user's choice
     of_the_run = [path for path in found if "run" in path.relative_to(directory).parts]
     assert of_the_run
     assert [] == [path for path in of_the_run if "1" in path.parts and found[path].st_mode & 0o077]
@@ -119,8 +119,8 @@ def test_a_group_can_share_everything(directory: Path, umask: int) -> None:
         assert (path.name, oct(wanted)) == (path.name, oct(stat.S_IMODE(each.st_mode)))
 
 
-def test_what_a_former_version_left_open_is_closed_at_the_start(directory: Path) -> None:
-    """Files, and directories with their usual names; one that the user chose is not touched."""
+def test_files_of_a_former_version_are_made_private_at_the_start(directory: Path) -> None:
+    """Files, and directories with default names; one that the user chose is not changed."""
     env = settings(directory)
     whole_run(directory, env)
     for path in files(directory / "data"):
@@ -141,13 +141,13 @@ def test_what_a_former_version_left_open_is_closed_at_the_start(directory: Path)
 
 @needs_root
 def test_another_user_can_read_write_lock_and_ring_nothing(directory: Path) -> None:
-    """In a directory of the user's own choice, which others may enter."""
+    """In a directory that the user chose, and that others may enter."""
     (directory / "data").mkdir()
     (directory / "data").chmod(0o755)
     env = settings(directory)
     order_sagas("stock", "load", stock_file(directory, 10), env=env)
     with Started(directory, env) as system:
-        said(env, "submit", orders_file(directory, 10), "--wait")
+        output_of(env, "submit", orders_file(directory, 10), "--wait")
         found = [path for path in files(directory / "data") if not path.is_dir()]
         (bell,) = (path for path in found if ".bell." in path.name)
         for path in found:
@@ -159,7 +159,7 @@ def test_another_user_can_read_write_lock_and_ring_nothing(directory: Path) -> N
             f"s.sendto(b'c', {str(bell)!r})"
         )
         assert "PermissionError" in done.stderr
-        summary = said(env, "submit", orders_file(directory, 5, "more.jsonl"), "--wait")
+        summary = output_of(env, "submit", orders_file(directory, 5, "more.jsonl"), "--wait")
 
         assert 5 == sum(each["orders"] for each in summary["outcomes"])
         assert 0 == system.stop()

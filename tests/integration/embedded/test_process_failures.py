@@ -13,7 +13,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # types-psutil is not worth a dependency
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import COMMAND, Started, environment, number, order_sagas
 from tests.support.ports import free_port, is_listening
 from tests.support.processes import is_alive
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 NEWER = "UPDATE meta SET value = '999' WHERE name = 'schema'"
 """No worker can be started on such a database."""
 BROKEN = "ALTER TABLE sagas RENAME COLUMN step TO step_apart"
-"""Makes every commit of a new saga fail, in a way that is no outage and no fault of a record."""
+"""Makes every commit of a new saga fail with an error that is no outage and no record's fault."""
 MENDED = "ALTER TABLE sagas RENAME COLUMN step_apart TO step"
 
 
@@ -37,8 +37,8 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def killed_in_the_end() -> Iterator[list[psutil.Process]]:
-    """Processes that are killed when the test is over, however it ends."""
+def killed_afterwards() -> Iterator[list[psutil.Process]]:
+    """Processes that are killed after the test, also if it fails."""
     processes: list[psutil.Process] = []
     yield processes
     for process in processes:
@@ -47,13 +47,13 @@ def killed_in_the_end() -> Iterator[list[psutil.Process]]:
 
 
 def statuses(env: dict[str, str]) -> list[dict[str, Any]]:
-    """What the supervisor says of its workers."""
-    found: list[dict[str, Any]] = said(env, "status")["workers"]
+    """The supervisor's status of its workers."""
+    found: list[dict[str, Any]] = output_of(env, "status")["workers"]
     return found
 
 
 def wait_for_states(env: dict[str, str], *states: str) -> list[dict[str, Any]]:
-    """The workers, once they are in these states."""
+    """Wait until the workers are in these states; return their status."""
 
     def found() -> list[dict[str, Any]]:
         workers = statuses(env)
@@ -63,12 +63,12 @@ def wait_for_states(env: dict[str, str], *states: str) -> list[dict[str, Any]]:
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
-    """Return when none of them lives."""
+    """Wait until all processes have ended."""
     wait_until(lambda: not any(map(is_alive, processes)), "every process to end")
 
 
 def make_unusable(database: Path) -> None:
-    """Put a directory in the place of a database, so that no worker can start any more."""
+    """Replace a database by a directory, so that no worker can start any more."""
     for leftover in database.parent.glob(f"{database.name}*"):
         if not leftover.is_socket():
             leftover.unlink()
@@ -76,7 +76,7 @@ def make_unusable(database: Path) -> None:
 
 
 def test_a_worker_that_failed_exits_although_the_folder_of_its_run_is_gone(tmp_path, env):
-    """It cannot commit, exits, and is started again with all that was stored."""
+    """It cannot commit, exits, and is started again with the stored state."""
     with Started(tmp_path, env) as system:
         before = wait_for_states(env, "running", "running")
         processes = [psutil.Process(worker["pid"]) for worker in before]
@@ -96,7 +96,7 @@ def test_a_worker_that_failed_exits_although_the_folder_of_its_run_is_gone(tmp_p
         assert 0 == system.process.wait(TIMEOUT)
 
 
-def test_a_run_whose_folder_is_gone_gives_up_with_the_reason(tmp_path, env):
+def test_a_run_without_its_folder_reports_why_it_gives_up(tmp_path, env):
     """The reason travels over the channel of the worker, not through a file."""
     with Started(tmp_path, env) as system:
         found = wait_for_states(env, "running", "running")
@@ -130,7 +130,7 @@ def test_a_run_of_one_process_that_cannot_print_its_failure_ends(tmp_path, env):
 
 @pytest.mark.parametrize("folder", ["kept", "removed"])
 def test_every_process_ends_when_the_first_is_killed(tmp_path, env, folder):
-    """Workers and HTTP, whether or not the folder of the run is still there."""
+    """Workers and HTTP, with and without the folder of the run."""
     port = free_port()
     with Started(tmp_path, env, "--http", f"127.0.0.1:{port}") as system:
         wait_for_states(env, "running", "running")
@@ -144,7 +144,7 @@ def test_every_process_ends_when_the_first_is_killed(tmp_path, env, folder):
 
 
 def test_every_process_ends_when_the_first_is_killed_while_they_start(tmp_path, env):
-    """None is left that loads the system, and then runs it."""
+    """No process that is still loading is left to run later."""
     with Started(tmp_path, env) as system:
         first, *others = tree(system.process.pid)
         first.kill()
@@ -155,12 +155,14 @@ def test_every_process_ends_when_the_first_is_killed_while_they_start(tmp_path, 
         assert 0 == system.stop()
 
 
-def test_status_tells_apart_workers_that_start_run_hang_and_wait(tmp_path, env, killed_in_the_end):
+def test_status_distinguishes_starting_running_hanging_and_waiting_workers(
+    tmp_path, env, killed_afterwards
+):
     """One that hangs has a process and no report; one that waits to be started has no process."""
     with Started(tmp_path, env) as system:
         first, second = wait_for_states(env, "running", "running")
         os.kill(second["pid"], signal.SIGSTOP)
-        killed_in_the_end.append(psutil.Process(second["pid"]))
+        killed_afterwards.append(psutil.Process(second["pid"]))
         _, hanging = wait_for_states(env, "running", "not answering")
         shown = order_sagas("status", env={**env, "COLUMNS": "160"}).stdout
         os.kill(second["pid"], signal.SIGCONT)
@@ -175,8 +177,8 @@ def test_status_tells_apart_workers_that_start_run_hang_and_wait(tmp_path, env, 
     assert (second["pid"], 0) == (awake["pid"], awake["restarts"])
 
 
-def test_ctrl_c_finishes_the_batches_whatever_the_processes_are_doing(tmp_path, env):
-    """A terminal sends it to every process of the group: the workers leave it to the first."""
+def test_ctrl_c_finishes_the_batches_in_every_state(tmp_path, env):
+    """A terminal signals every process of the group: the workers leave it to the first process."""
     order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
     order_sagas("submit", orders_file(tmp_path, 100), env=env)
     process = subprocess.Popen(
@@ -194,12 +196,12 @@ def test_ctrl_c_finishes_the_batches_whatever_the_processes_are_doing(tmp_path, 
     assert "Stopped. Sagas in flight continue at the next start." in rest
 
 
-def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path, env, killed_in_the_end):
-    """Although a worker hangs; it ends too, as soon as it can."""
+def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path, env, killed_afterwards):
+    """Although a worker hangs, which ends as soon as it can."""
     with Started(tmp_path, env) as system:
         found = wait_for_states(env, "running", "running")
         workers = [psutil.Process(worker["pid"]) for worker in found]
-        killed_in_the_end += workers
+        killed_afterwards += workers
         for worker in workers:
             worker.suspend()
         system.process.send_signal(signal.SIGINT)
@@ -212,8 +214,8 @@ def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path, env, killed_in_the_end):
         wait_until_gone(workers)
 
 
-def test_a_closed_terminal_does_not_keep_the_batches_from_being_finished(tmp_path, env):
-    """What a run says of its end is of no consequence."""
+def test_a_closed_terminal_does_not_prevent_a_clean_stop(tmp_path, env):
+    """The run cannot print its last lines, which is ignored."""
     process = subprocess.Popen(
         [*COMMAND, "start"],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

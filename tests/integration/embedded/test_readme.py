@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""Facts in the README are correct."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,8 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 
 
 @pytest.mark.processes
-def test_the_counts_of_the_demo_are_those_that_a_reader_will_see(tmp_path):
-    """They follow from the seed, on every machine."""
+def test_the_counts_of_the_demo_are_right(tmp_path):
+    """They depend only on the seed."""
     shown = next(text for kind, text in BLOCKS if kind == "text")
     promised = {
         name.removeprefix("cancelled, "): int(count)
@@ -26,8 +26,8 @@ def test_the_counts_of_the_demo_are_those_that_a_reader_will_see(tmp_path):
     assert promised == figures_of(demo.settings.database).counts()
 
 
-def test_the_saga_is_the_one_that_runs():
-    """Word by word."""
+def test_the_saga_definition_is_that_of_the_code():
+    """It is the same text."""
     shown = next(text for kind, text in BLOCKS if text.startswith("PLACE_ORDER"))
 
     assert shown in Path(place_order.__file__).read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ def test_a_run_whose_database_file_is_removed_ends_and_saves_what_it_held(tmp_pa
         ((orders,),) = db.execute(ORDERS)
 
     assert 1 == status
-    # A process of the run that opens the path before it is looked at makes an empty file there.
+    # A process of the run that opens the path before the check makes an empty file there.
     what = "was (removed|replaced by another file) while it was in use"
     assert re.search(f"{tmp_path / 'orders.db'} {what}", said)
     assert str(saved) in said
@@ -53,7 +53,7 @@ def made(path: Path, value: int) -> str:
     return f"sqlite:///{path}"
 
 
-def test_another_file_in_its_place_is_noticed(tmp_path):
+def test_a_replaced_file_is_detected(tmp_path):
     """The new file is left as it is, and the content of the former one is saved."""
     url, other = made(tmp_path / "a.db", 1), tmp_path / "b.db"
     made(other, 2)
@@ -73,16 +73,16 @@ def test_another_file_in_its_place_is_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["postgresql://db/orders", "sqlite:///:memory:", "file"])
-def test_a_database_that_stays_is_no_error(tmp_path, url):
-    """Nor is one that is no file of this machine."""
+def test_an_unchanged_database_is_no_error(tmp_path, url):
+    """Nor is a database that is not a file of this machine."""
     with DatabaseFileWatch(made(tmp_path / "a.db", 1) if url == "file" else url, print) as watch:
         pass
 
     assert explained(watch) is None
 
 
-def test_a_damaged_file_is_named_in_a_sentence(tmp_path):
-    """It is an error of its own, which no waiting mends."""
+def test_a_damaged_file_is_reported_by_its_name(tmp_path):
+    """With an error that is no outage, because waiting does not help."""
     (tmp_path / "a.db").write_bytes(b"no database" * 1000)
 
     with pytest.raises(StoreError, match="damaged: file is not a database"):

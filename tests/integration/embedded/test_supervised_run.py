@@ -17,7 +17,7 @@ pytestmark = pytest.mark.processes
 
 
 class OwnRun:
-    """Two workers, which are stopped as soon as both run and `then` was done to them."""
+    """Two workers, which are stopped once both run and `then` was called with them."""
 
     def __init__(self, directory: Path) -> None:
         self.settings = Settings(
@@ -27,7 +27,7 @@ class OwnRun:
         self.said: list[str] = []
 
     def run(self, then=lambda worker: None, stop_within=STOP_WITHIN) -> Outcome:
-        """How it ended."""
+        """Run it; return how it ended."""
         stops = StopRequests()
 
         def started() -> None:
@@ -50,7 +50,7 @@ class OwnRun:
 
 
 def test_it_ends_when_all_its_processes_have_ended(tmp_path: Path) -> None:
-    """And leaves nothing by which it could be found."""
+    """And removes the files by which it is found."""
     run = OwnRun(tmp_path)
     outcome = run.run()
 
@@ -60,8 +60,8 @@ def test_it_ends_when_all_its_processes_have_ended(tmp_path: Path) -> None:
     assert {} == ask_status(run.settings)
 
 
-def test_a_worker_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
-    """The run ends all the same, and says that a batch may have been dropped."""
+def test_a_hanging_worker_is_killed_after_the_time_limit(tmp_path: Path) -> None:
+    """The run still ends, and reports that a batch may have been dropped."""
     run = OwnRun(tmp_path)
     outcome = run.run(lambda worker: worker.suspend(), stop_within=STOP_WITHIN / 50)
 

@@ -1,11 +1,11 @@
-"""Traces of a run with several processes, as a collector gets them."""
+"""Traces of a run with several processes, as a collector receives them."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.otlp import Collector
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.mark.parametrize("how", ["setting", "environment"])
-def test_every_order_is_a_whole_trace_whoever_handled_it(tmp_path: Path, how: str) -> None:
-    """Stock is one worker's: half of the orders cross from one process to the other and back."""
+def test_every_order_is_one_whole_trace_across_workers(tmp_path: Path, how: str) -> None:
+    """Stock belongs to one worker: half of the orders cross to the other process and back."""
     with Collector() as collector:
         env = environment(tmp_path, workers=2)
         if how == "setting":
@@ -23,7 +23,7 @@ def test_every_order_is_a_whole_trace_whoever_handled_it(tmp_path: Path, how: st
             env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
         with Started(tmp_path, env) as system:
             order_sagas("stock", "load", stock_file(tmp_path, 100), env=env)
-            said(env, "submit", orders_file(tmp_path, 20), "--wait")
+            output_of(env, "submit", orders_file(tmp_path, 20), "--wait")
             assert 0 == system.stop()
         spans = collector.spans
 

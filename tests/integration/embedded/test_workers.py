@@ -13,7 +13,7 @@ import pytest
 
 from order_sagas.actors.words import many
 from order_sagas.system.supervision.cpu_count import usable_cores
-from tests.integration.embedded.test_a_running_system import orders_file, said, stock_file
+from tests.integration.embedded.test_a_running_system import orders_file, output_of, stock_file
 from tests.support.cli import Started, environment, order_sagas
 from tests.support.waiting import wait_until
 
@@ -29,7 +29,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def workers(env) -> Any:
-    """What the supervisor says of each worker, once all of them answer."""
+    """Wait until all workers answer; return the supervisor's status of each."""
 
     def all_answer():
         answer = json.loads(order_sagas("status", "--json", env=env).stdout or "{}")
@@ -40,16 +40,16 @@ def workers(env) -> Any:
 
 
 def alive(pid):
-    """Whether a process runs, and is more than a name in its parent's list."""
+    """Whether a process runs and is no zombie."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_workers_share_the_shards_and_every_order_ends(tmp_path, env):
-    """Stock is one worker's, so that half of the orders cross from one to the other and back."""
+    """Stock belongs to one worker, so half of the orders cross to the other one and back."""
     with Started(tmp_path, env) as system:
         shards = [set(each["report"]["shards"]) for each in workers(env)]
         order_sagas("stock", "load", stock_file(tmp_path, 250), env=env)
-        summary = said(env, "submit", orders_file(tmp_path, 300), "--wait")
+        summary = output_of(env, "submit", orders_file(tmp_path, 300), "--wait")
         ended = [each["report"]["ended"] for each in workers(env)]
 
         assert 0 == system.stop()
@@ -64,7 +64,7 @@ def test_workers_share_the_shards_and_every_order_ends(tmp_path, env):
 
 
 def test_a_worker_that_is_killed_is_started_again_with_its_shards(tmp_path, env):
-    """Killed while orders are under way: they all end, and the books are right."""
+    """Killed while orders are in flight: all of them end, and the invariants hold."""
     with Started(tmp_path, env) as system:
         before = workers(env)
         order_sagas("stock", "load", stock_file(tmp_path, 5000), env=env)
@@ -73,7 +73,7 @@ def test_a_worker_that_is_killed_is_started_again_with_its_shards(tmp_path, env)
         after: Any = wait_until(
             lambda: next((w for w in workers(env) if w["restarts"]), None), "a worker to restart"
         )
-        again = said(env, "submit", orders_file(tmp_path, 100, "more.jsonl"), "--wait")
+        again = output_of(env, "submit", orders_file(tmp_path, 100, "more.jsonl"), "--wait")
 
         assert 0 == system.stop()
     assert before[1]["report"]["shards"] == after["report"]["shards"]
@@ -82,7 +82,7 @@ def test_a_worker_that_is_killed_is_started_again_with_its_shards(tmp_path, env)
     assert 0 == order_sagas("audit", "--ended", env=env).returncode
 
 
-def test_a_worker_that_cannot_be_kept_running_ends_the_run_loudly(tmp_path, env):
+def test_a_worker_that_keeps_failing_ends_the_run_with_an_error(tmp_path, env):
     """A database of a version that is not known: each start of a worker fails."""
     with Started(tmp_path, env) as system:
         found = workers(env)
@@ -96,7 +96,7 @@ def test_a_worker_that_cannot_be_kept_running_ends_the_run_loudly(tmp_path, env)
 
 
 def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path, env):
-    """Nobody is left to hold the database, and the next start finds all that was committed."""
+    """No process is left that holds the database, and the next start finds all committed data."""
     with Started(tmp_path, env) as system:
         pids = [each["pid"] for each in workers(env)]
         order_sagas("submit", orders_file(tmp_path, 20), env=env)
@@ -125,7 +125,7 @@ def test_a_run_is_stopped_from_another_terminal(tmp_path, env):
 
 
 def test_runs_on_two_databases_may_share_a_log_directory(tmp_path, env):
-    """Each is asked, and stopped, by its own database."""
+    """Status and stop find each run by its database."""
     other = tmp_path / "other"
     other.mkdir()
     others_env = environment(other, workers=2, log_dir=tmp_path / "logs")
@@ -141,7 +141,7 @@ def test_runs_on_two_databases_may_share_a_log_directory(tmp_path, env):
         assert 0 == another.stop()
 
 
-def test_without_a_word_about_workers_there_is_one_a_core(tmp_path):
+def test_by_default_there_is_one_worker_for_each_core(tmp_path):
     """On a machine with one core, that is this process alone."""
     env = environment(tmp_path, workers="auto", log_dir=tmp_path / "logs")
     with Started(tmp_path, env) as system:

@@ -1,4 +1,4 @@
-"""The API on a database of the test's own, beside a system that is on virtual time."""
+"""Fixtures: the API on a database of the test's own, beside a system on virtual time."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.http_service import serving, tokens_file
 
 @attrs.frozen
 class RefundsLater(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds until it is told to."""
+    """A payment provider that approves charges, and answers refunds once `answers` is set."""
 
     answers: threading.Event = attrs.field(factory=threading.Event)
 
@@ -41,7 +41,7 @@ def api(system) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def refunds_later() -> RefundsLater:
-    """A provider of the test's own; set its `answers` when it shall answer."""
+    """A provider of the test's own; set `answers` to let it answer refunds."""
     return RefundsLater()
 
 

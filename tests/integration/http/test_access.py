@@ -1,4 +1,4 @@
-"""Who may do what, and what is never let in."""
+"""Tokens, roles, rate limits, and requests that are refused without tokens."""
 
 import json
 import os
@@ -25,13 +25,13 @@ OPEN = ("/health/live", "/health/ready", "/openapi.json")
 
 @pytest.fixture
 def guarded(system, tmp_path):
-    """A client without a token, of an API that wants one."""
+    """A client without a token, of an API that requires one."""
     with serving(system.settings, tokens=tokens_file(tmp_path)) as client:
         yield client
 
 
 def bearer(name: str) -> dict[str, str]:
-    """The headers of somebody; `nobody` has none, `stranger` a token that is not known."""
+    """The headers of a caller; `nobody` has none, `stranger` an unknown token."""
     if name == "nobody":
         return {}
     return {"Authorization": f"Bearer {TOKENS[name][1] if name in TOKENS else 'os_wrong'}"}
@@ -39,8 +39,8 @@ def bearer(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("who", ["nobody", "stranger", "reader", "shop"])
-def test_who_may_do_what(guarded, who, method):
-    """Nobody without a token; a reader reads; and only those who operate change anything."""
+def test_each_role_may_do_what_it_says(guarded, who, method):
+    """No token, no access; a reader reads; only operators change anything."""
     refused = {"nobody": 401, "stranger": 401, "reader": 403 if method == "POST" else None}.get(who)
     for path in READS if method == "GET" else OPERATIONS:
         response = guarded.request(
@@ -55,8 +55,8 @@ def test_who_may_do_what(guarded, who, method):
             assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_who_submits_orders_sees_these_alone(guarded):
-    """Not those of another token, and nothing else."""
+def test_a_submitter_sees_only_its_own_orders(guarded):
+    """Not those of another token, and no other data."""
     sent = guarded.post("/api/v1/orders", json=an_order_body("w-1"), headers=bearer("web"))
     guarded.post("/api/v1/orders", json=an_order_body("a-1"), headers=bearer("app"))
 
@@ -70,8 +70,8 @@ def test_who_submits_orders_sees_these_alone(guarded):
     assert [200, 200, 404] == statuses("reader") == statuses("shop")
 
 
-def test_who_submits_orders_may_do_nothing_else(guarded):
-    """The token of a shop is no token of an operator."""
+def test_a_submitter_has_no_other_permission(guarded):
+    """The token of a shop does not permit the actions of an operator."""
     reads = [path for path in READS if path != "/api/v1/orders/o-1"]
     operations = [path for path in OPERATIONS if path != "/api/v1/orders"]
     answers = [guarded.get(path, headers=bearer("web")).status_code for path in reads]
@@ -82,28 +82,28 @@ def test_who_submits_orders_may_do_nothing_else(guarded):
 
 @pytest.mark.parametrize("path", OPEN)
 @pytest.mark.parametrize("who", ["nobody", "reader", "shop"])
-def test_what_everybody_may_see(guarded, who, path):
-    """Probes have no token, and the description is no secret."""
+def test_probes_and_the_description_need_no_token(guarded, who, path):
+    """Probes have no token, and the description contains no secrets."""
     assert 200 == guarded.get(path, headers=bearer(who)).status_code
 
 
 @pytest.mark.parametrize(
     "said", ["Basic os_read", "Bearer", "Bearer os_read x", "os_read", "Bearer OS_READ"]
 )
-def test_what_is_no_bearer_token_is_none(guarded, said):
-    """However close."""
+def test_an_invalid_authorization_header_is_refused(guarded, said):
+    """Also one that is almost a bearer token."""
     assert 401 == guarded.get("/api/v1/stock", headers={"Authorization": said}).status_code
 
 
 def test_the_scheme_may_be_written_in_any_case(guarded):
-    """As the standard has it."""
+    """As RFC 9110 says."""
     headers = {"Authorization": "bearer os_read"}
 
     assert 200 == guarded.get("/api/v1/stock", headers=headers).status_code
 
 
-def test_a_token_that_is_taken_out_of_the_file_is_refused_at_once(system, tmp_path):
-    """And one that is put in is taken; a file that can't be read changes nothing."""
+def test_a_token_removed_from_the_file_is_refused_at_once(system, tmp_path):
+    """An added token is accepted; a file that cannot be read changes nothing."""
     file = tokens_file(tmp_path)
     with serving(system.settings, token="os_read", tokens=file) as client:
         before = client.get("/api/v1/stock").status_code
@@ -117,14 +117,23 @@ def test_a_token_that_is_taken_out_of_the_file_is_refused_at_once(system, tmp_pa
 
 
 def test_without_tokens_only_this_machine_is_served(system):
-    """Anything else would let everybody in."""
+    """Otherwise everybody would have access."""
     with pytest.raises(HttpError, match="no tokens are set"), serving(system.settings, host="::"):
         pass
 
 
-@pytest.mark.parametrize("text", ['a = {role = "king", sha256 = ""}', 'a = "b"', "[", "\xff"])
-def test_a_file_of_no_tokens_is_refused(system, tmp_path, text):
-    """At the start, by its name."""
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a = {role = "king", sha256 = ""}',
+        f'"" = {{role = "submit", sha256 = "{hash_of("os_submit")}"}}',
+        'a = "b"',
+        "[",
+        "\xff",
+    ],
+)
+def test_a_token_file_without_tokens_is_refused(system, tmp_path, text):
+    """At the start, with an error that names the file."""
     file = tmp_path / "tokens.toml"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(HttpError, match="token"), serving(system.settings, tokens=file):
@@ -143,13 +152,13 @@ def test_an_address_that_is_taken_is_refused(system, api):
     "headers",
     [{"Host": "shop.example"}, {"Host": "127.0.0.1.example:80"}, {"Sec-Fetch-Site": "cross-site"}],
 )
-def test_without_tokens_no_page_of_another_site_may_ask(api, headers):
-    """A browser on this machine would send anything, to any name that leads here."""
+def test_without_tokens_requests_of_other_sites_are_refused(api, headers):
+    """A browser on this machine would send them to any name that resolves to this address."""
     assert 403 == api.post("/api/v1/orders", json={"id": "o-1"}, headers=headers).status_code
 
 
-def test_whoever_asks_too_often_is_told_to_wait(system, tmp_path):
-    """And nobody else is."""
+def test_a_client_above_the_rate_limit_gets_429(system, tmp_path):
+    """Other clients are not affected."""
     tokens = tokens_file(tmp_path)
     with serving(system.settings, rate=2, tokens=tokens) as client:
         mine = [client.get("/api/v1/stock", headers=bearer("reader")) for _ in range(9)]
@@ -162,8 +171,8 @@ def test_whoever_asks_too_often_is_told_to_wait(system, tmp_path):
     assert (200, 200) == (others.status_code, probe.status_code)
 
 
-def test_who_guesses_tokens_is_slowed_down(system, tmp_path):
-    """By address: a wrong token is nobody's."""
+def test_guessing_tokens_is_rate_limited(system, tmp_path):
+    """By address, because a wrong token identifies no client."""
     with serving(system.settings, rate=1, tokens=tokens_file(tmp_path)) as client:
         statuses = {
             client.get("/api/v1/stock", headers={"Authorization": f"Bearer {n}"}).status_code
@@ -174,7 +183,7 @@ def test_who_guesses_tokens_is_slowed_down(system, tmp_path):
 
 
 def test_logs_hold_no_tokens_no_bodies_and_no_ids_of_customers(system, tmp_path):
-    """Of a request, only what it was and what became of it."""
+    """Of a request, only its kind and its result are logged."""
     secrets = ("os_operate", "os_wrong", "4111111111111111", "ada@shop.example", "key-of-ada")
     with serving(system.settings, token="os_operate", tokens=tokens_file(tmp_path)) as client:
         client.post(
@@ -197,8 +206,8 @@ def test_logs_hold_no_tokens_no_bodies_and_no_ids_of_customers(system, tmp_path)
     assert '"caller":"shop"' in text
 
 
-def test_a_fault_of_ours_is_a_problem_and_is_logged(system):
-    """Without a word of what it was, to the client."""
+def test_an_internal_error_is_answered_with_a_problem_and_logged(system):
+    """The client gets no details of it."""
 
     def broken(order_id):
         raise RuntimeError("card 4111 1111 1111 1111 of ada@shop.example")
@@ -229,8 +238,8 @@ def test_a_fault_of_ours_is_a_problem_and_is_logged(system):
         ("BREW", "/api/v1/stock", 400),
     ],
 )
-def test_what_is_not_there_is_a_problem_too(api, method, path, status):
-    """Every error has one form."""
+def test_an_unknown_path_is_answered_with_a_problem(api, method, path, status):
+    """Every error has the same form."""
     response = api.request(method, path)
 
     assert status == response.status_code
@@ -250,16 +259,16 @@ def test_what_is_not_there_is_a_problem_too(api, method, path, status):
         {"Origin": "https://shop.example"},
     ],
 )
-def test_without_tokens_nothing_comes_through_a_proxy(api, headers):
-    """The proxy may serve the whole world; this machine's own pages have its origin."""
+def test_without_tokens_requests_through_a_proxy_are_refused(api, headers):
+    """A proxy may serve other machines; pages of this machine have its origin."""
     own = {"Origin": f"http://127.0.0.1:{api.base_url.port}"}
 
     assert 403 == api.get("/api/v1/stock", headers=headers).status_code
     assert 200 == api.get("/api/v1/stock", headers=own).status_code
 
 
-def test_without_tokens_health_and_page_are_for_this_machine_too(api):
-    """A name that leads here from elsewhere reads nothing, but a link from elsewhere may lead."""
+def test_without_tokens_health_and_page_are_only_for_this_machine(api):
+    """A foreign host name is refused, but a link on another site to the page works."""
     foreign = {"Host": "shop.example"}
     link = {"Sec-Fetch-Site": "cross-site"}
 
@@ -269,7 +278,7 @@ def test_without_tokens_health_and_page_are_for_this_machine_too(api):
     assert 200 == api.get("/", headers=link).status_code
 
 
-def test_what_fails_is_told_to_readers_only(system, tmp_path):
+def test_causes_of_failures_are_shown_to_readers_only(system, tmp_path):
     """The texts name hosts, users and files."""
 
     def fail():
@@ -287,7 +296,7 @@ def test_what_fails_is_told_to_readers_only(system, tmp_path):
 
 
 def test_a_token_file_of_the_same_size_and_time_is_read_again(system, tmp_path):
-    """As rsync leaves it when one hash takes the place of another."""
+    """As rsync leaves it when one hash replaces another."""
     file = tokens_file(tmp_path)
     with serving(system.settings, token="os_read", tokens=file) as client:
         before = client.get("/api/v1/stock").status_code
@@ -319,7 +328,7 @@ def test_tokens_that_come_and_go_are_logged_by_name(system, tmp_path):
 
 
 def test_a_token_file_that_cannot_be_read_is_logged_once(system, tmp_path):
-    """And not with every request of a stranger."""
+    """And not for every request."""
     file = tokens_file(tmp_path)
     with serving(system.settings, token="os_read", tokens=file) as client:
         file.write_text("no tokens [")
@@ -331,7 +340,7 @@ def test_a_token_file_that_cannot_be_read_is_logged_once(system, tmp_path):
 
 @pytest.mark.parametrize("why", ["a\0b", "a\x1b[2Jb", "a\u202eb", "x" * 1001])
 def test_a_reason_is_plain_text(api, why):
-    """It is stored, printed and shown for good."""
+    """Control characters are refused, because reasons are stored, printed and shown."""
     paths = ("/api/v1/services/stock/pause", "/api/v1/sagas/o-1/cancel", "/api/v1/sagas/actions")
     body = {"why": why}
     more = {"action": "cancel", "filter": {}, **body}
@@ -350,16 +359,16 @@ def test_a_reason_is_plain_text(api, why):
         ("shop", (True, True, True)),
     ],
 )
-def test_a_caller_is_told_what_it_may_do(guarded, who, may):
-    """So that a page offers nothing that would be refused."""
-    told = guarded.get("/api/v1/caller", headers=bearer(who)).json()
+def test_a_caller_reads_its_permissions(guarded, who, may):
+    """So that the page shows no action that would be refused."""
+    caller = guarded.get("/api/v1/caller", headers=bearer(who)).json()
 
-    assert (who, True) == (told["name"], told["needsToken"])
-    assert may == (told["maySubmit"], told["mayRead"], told["mayAct"])
+    assert (who, True) == (caller["name"], caller["needsToken"])
+    assert may == (caller["maySubmit"], caller["mayRead"], caller["mayAct"])
 
 
-def test_without_tokens_everybody_may_do_everything(api):
-    """Under one name."""
-    told = api.get("/api/v1/caller").json()
+def test_without_tokens_a_caller_has_all_permissions(api):
+    """Under the name `local`."""
+    caller = api.get("/api/v1/caller").json()
 
-    assert ("local", False, True) == (told["name"], told["needsToken"], told["mayAct"])
+    assert ("local", False, True) == (caller["name"], caller["needsToken"], caller["mayAct"])

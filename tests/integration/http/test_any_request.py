@@ -1,4 +1,4 @@
-"""Thousands of requests made from the API's own description: none is too strange for it."""
+"""Thousands of requests generated from the API's own description: each is answered as described."""
 
 from collections import Counter
 from contextlib import suppress
@@ -26,8 +26,8 @@ SHORT_WAIT = 0.01
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_no_request_that_can_be_made_is_a_fault_of_ours(tmp_path):
-    """What comes back is what the description says, whatever was sent."""
+def test_no_generated_request_causes_an_internal_error(tmp_path):
+    """Every response matches the description."""
     with EmbeddedSystem(tmp_path) as system, serving(system.settings, rate=0) as api:
         system.load({"PEN": 10})
         system.put(*(an_order(f"o-{n}") for n in range(10)))
@@ -42,7 +42,7 @@ def test_no_request_that_can_be_made_is_a_fault_of_ours(tmp_path):
 
 
 def ask_anything(api) -> Counter[int]:
-    """Ask each operation as often as it takes; how often each status came back."""
+    """Send requests to each operation; return the number of responses by status."""
     schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
     found: Any = schema.get_all_operations()
     operations: list[Any] = [each.ok() for each in found]
@@ -57,9 +57,8 @@ def ask_anything(api) -> Counter[int]:
 
 
 def shorten_wait(case) -> None:
-    """A drawn `wait` of up to a minute for an order that never comes is waited for: keep it short.
-
-    Values that the description refuses stay as drawn.
+    """Shorten a generated `wait`, which would take up to a minute for an unknown order. Values that
+    the description refuses stay unchanged.
     """
     wait: Any = (case.query or {}).get("wait")
     with suppress(TypeError, ValueError):
@@ -68,7 +67,7 @@ def shorten_wait(case) -> None:
 
 
 def asking(operation, url: str, session, count: int, statuses: Counter[int]):
-    """A property: whatever is asked, the answer is as described."""
+    """A property: every response is as described."""
     modes = schemathesis.GenerationMode
     any_case = st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
 
@@ -86,7 +85,8 @@ def asking(operation, url: str, session, count: int, statuses: Counter[int]):
             shorten_wait(case)
             response = case.call(base_url=url, session=session)
             statuses[response.status_code] += 1
-            # What is lenient on purpose, and what depends on the books, is no fault.
+            # Requests that are accepted leniently, and results that depend on stored data, are no
+            # errors.
             case.validate_response(
                 response, excluded_checks=[negative_data_rejection, positive_data_acceptance]
             )

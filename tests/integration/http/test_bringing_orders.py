@@ -20,7 +20,7 @@ PEN = {"sku": "PEN", "quantity": 1, "unitPrice": 150}
 
 
 def test_an_order_is_in_the_log_when_it_is_answered(api, system):
-    """And where it can be seen is told."""
+    """The answer has its location."""
     response = api.post(ORDERS, json=an_order_body("o 1/ä"))
 
     assert 201 == response.status_code
@@ -29,8 +29,8 @@ def test_an_order_is_in_the_log_when_it_is_answered(api, system):
     assert "o 1/ä" == api.get(response.headers["Location"]).json()["orderId"]
 
 
-def test_the_same_order_again_is_answered_and_changes_nothing(api, system):
-    """It does not matter in which way it came first."""
+def test_a_repeated_order_is_answered_and_changes_nothing(api, system):
+    """No matter how it was submitted first."""
     first = api.post(ORDERS, json=an_order_body())
     again = api.post(ORDERS, json=an_order_body())
     Intake(system.log).take([an_order("o-2")])
@@ -42,7 +42,7 @@ def test_the_same_order_again_is_answered_and_changes_nothing(api, system):
 
 
 def test_an_order_with_other_content_is_refused(api, system):
-    """Its id is taken."""
+    """Its id is in use."""
     api.post(ORDERS, json=an_order_body())
     response = api.post(ORDERS, json=an_order_body(customerId="another"))
 
@@ -51,8 +51,8 @@ def test_an_order_with_other_content_is_refused(api, system):
     assert 1 == len(system.told("o-1"))
 
 
-def test_an_order_of_nothing_but_an_id_is_an_order(api, system):
-    """As services write it that know no more."""
+def test_an_order_with_only_an_id_is_accepted(api, system):
+    """As other services may write it."""
     response = api.post(ORDERS, json={"id": "o-1"})
     system.start()
 
@@ -60,16 +60,16 @@ def test_an_order_of_nothing_but_an_id_is_an_order(api, system):
     assert "COMPLETED" == system.status("o-1")
 
 
-def test_id_does_for_order_id(api):
-    """An order that has one is given no other."""
+def test_id_is_accepted_in_place_of_order_id(api):
+    """Such an order gets no generated id."""
     body = an_order_body()
     body["id"] = body.pop("orderId")
 
     assert "o-1" == api.post(ORDERS, json=body).json()["orderId"]
 
 
-def test_the_same_key_brings_the_same_order(api, system):
-    """Which gets its id from the key, for good: another process answers the same."""
+def test_the_same_idempotency_key_gives_the_same_order(api, system):
+    """The order id is derived from the key, so another process gives the same answer."""
     body = an_order_body()
     del body["orderId"]
     first = api.post(ORDERS, json=body, headers={"Idempotency-Key": "k-1"})
@@ -87,7 +87,7 @@ def test_the_same_key_brings_the_same_order(api, system):
     [{"customerId": "another"}, {"orderId": "o-2"}],
 )
 def test_the_same_key_with_another_body_is_refused(api, system, change):
-    """Nothing of it is taken."""
+    """Nothing of it is stored."""
     key = {"Idempotency-Key": "k-1"}
     api.post(ORDERS, json=an_order_body(), headers=key)
     response = api.post(ORDERS, json={**an_order_body(), **change}, headers=key)
@@ -97,8 +97,8 @@ def test_the_same_key_with_another_body_is_refused(api, system, change):
     assert 1 == len(system.records())
 
 
-def test_a_key_that_is_none_is_refused(api):
-    """Empty, or longer than anybody needs."""
+def test_an_invalid_idempotency_key_is_refused(api):
+    """An empty or a too long one."""
     answers = [
         api.post(ORDERS, json=an_order_body(), headers={"Idempotency-Key": key}).status_code
         for key in ("", '""', "x" * 256)
@@ -125,8 +125,8 @@ def test_a_key_that_is_none_is_refused(api):
         ("o-1", "#"),
     ],
 )  # fmt: skip
-def test_what_is_no_order_is_refused_with_its_field(api, system, body, pointer):
-    """A pointer into the body, for programs; words for people."""
+def test_an_invalid_order_is_refused_with_its_field(api, system, body, pointer):
+    """With a JSON pointer for programs, and a text for people."""
     response = api.post(ORDERS, json=body)
 
     assert 422 == response.status_code
@@ -137,8 +137,8 @@ def test_what_is_no_order_is_refused_with_its_field(api, system, body, pointer):
 @pytest.mark.parametrize(
     "raw", [b"{", b"", b"\xff", b'{"id": "\\ud800"}', b"[" * 100_000, b'{"id": "a", "x":' * 9_999]
 )
-def test_what_is_no_json_is_refused(api, raw):
-    """However strange."""
+def test_a_body_that_is_not_json_is_refused(api, raw):
+    """Any kind of invalid body."""
     response = api.post(ORDERS, content=raw, headers={"Content-Type": "application/json"})
 
     assert 400 == response.status_code
@@ -155,20 +155,20 @@ def test_what_is_no_json_is_refused(api, raw):
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     ],
 )
-def test_what_does_not_say_that_it_is_json_is_refused(api, headers):
-    """A browser sends JSON to another site only after asking."""
+def test_a_body_without_a_json_content_type_is_refused(api, headers):
+    """A browser sends JSON to another site only after a preflight request."""
     assert 415 == api.post(ORDERS, content=b"{}", headers=headers).status_code
 
 
-def test_json_may_say_its_encoding(api):
-    """Which is the only one it has."""
+def test_a_json_content_type_may_name_utf_8(api):
+    """The only encoding of JSON."""
     said = {"Content-Type": 'Application/JSON; charset="UTF-8"'}
 
     assert 201 == api.post(ORDERS, content=b'{"id": "a"}', headers=said).status_code
 
 
-def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(system):
-    """By its length, or once it is too long."""
+def test_a_too_large_body_is_refused_with_and_without_its_length(system):
+    """By its Content-Length, or once it has become too long."""
     with serving(system.settings, max_body=1000) as api:
         said = api.post(ORDERS, content=b"x" * 1001, headers={"Content-Type": "application/json"})
         chunks = (b"x" * 100 for _ in range(100))
@@ -179,7 +179,7 @@ def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(system):
 
 
 def test_orders_that_come_together_are_stored_together(api, system):
-    """And each is answered with what became of it."""
+    """And each gets an answer of its own."""
     ids = [f"o-{n % 100}" for n in range(200)]
     with ThreadPoolExecutor(20) as threads:
         answers = list(
@@ -190,8 +190,8 @@ def test_orders_that_come_together_are_stored_together(api, system):
     assert 100 == len(system.records())
 
 
-def test_when_too_many_wait_the_next_is_asked_to_come_again(system):
-    """While the database is locked by somebody else, say."""
+def test_too_many_waiting_orders_are_refused_with_retry_after(system):
+    """For example while another process has locked the database."""
     with serving(system.settings, queue=3) as api, ThreadPoolExecutor(8) as threads:
         with system.log.transaction():
             posts = [
@@ -204,26 +204,26 @@ def test_when_too_many_wait_the_next_is_asked_to_come_again(system):
     assert {"1"} == {response.headers["Retry-After"] for response in refused}
 
 
-class AwayAtFirst(EmbeddedLog):
-    """A log whose first transaction finds the database away."""
+class FirstTransactionFails(EmbeddedLog):
+    """A log whose first transaction fails because the database is not available."""
 
     first = True
 
     @contextmanager
     def transaction(self):
-        if AwayAtFirst.first:
-            AwayAtFirst.first = False
+        if FirstTransactionFails.first:
+            FirstTransactionFails.first = False
             raise StoreUnavailableError("secret.example:5432 is away")
         with super().transaction() as cursor:
             yield cursor
 
 
-def test_a_database_that_is_away_is_no_fault_of_the_client(system, monkeypatch):
-    """It may come again; what went wrong is in the log alone."""
-    monkeypatch.setattr(AwayAtFirst, "first", True)
+def test_an_unavailable_database_is_answered_with_503(system, monkeypatch):
+    """With Retry-After; the cause is only in the log."""
+    monkeypatch.setattr(FirstTransactionFails, "first", True)
 
     def open_log():
-        return AwayAtFirst(system.settings.database, system.settings.partitions)
+        return FirstTransactionFails(system.settings.database, system.settings.partitions)
 
     with serving(system.settings, around={"open_log": open_log}) as api:
         response = api.post(ORDERS, json=an_order_body())
@@ -244,7 +244,7 @@ def test_a_database_that_is_away_is_no_fault_of_the_client(system, monkeypatch):
     ],
 )
 def test_a_field_that_is_given_twice_is_refused(api, body):
-    """Nobody can know which one is meant."""
+    """It is ambiguous which one is meant."""
     response = api.post(
         "/api/v1/orders", content=body, headers={"Content-Type": "application/json"}
     )
@@ -264,7 +264,7 @@ def test_an_id_from_a_key_cannot_be_computed(api, tmp_path):
     assert 2 == len({*ids})
 
 
-def test_a_key_of_the_former_version_brings_the_former_order(api, system):
+def test_a_key_of_the_former_version_gives_the_same_order(api, system):
     """A client may repeat a request after the server has been upgraded."""
     key = blake2b(b"local\nk-1", digest_size=16).hexdigest()
     former = str(uuid.uuid5(uuid.UUID("5a3f9d52-5d1c-4f0e-9a53-1c6a1c0de5a9"), key))

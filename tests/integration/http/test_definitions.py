@@ -1,4 +1,4 @@
-"""What the API tells of definitions: their versions, and how their steps do."""
+"""Definitions in the API: their versions, and the figures of their steps."""
 
 import httpx
 
@@ -13,7 +13,7 @@ from tests.support.trips import AT_ONCE
 DEFINITIONS = "/api/v1/definitions"
 
 
-def test_versions_are_told_with_their_sagas_in_flight(
+def test_versions_are_listed_with_their_sagas_in_flight(
     system: EmbeddedSystem, api: httpx.Client
 ) -> None:
     """By status and by step; failures and durations of the newest sagas."""
@@ -22,14 +22,14 @@ def test_versions_are_told_with_their_sagas_in_flight(
     system.put(*(an_order(f"o-{n}") for n in range(4)))
     api.post("/api/v1/services/payments/pause", json={"why": "a test"})
     system.put(an_order("late"))
-    told = api.get(DEFINITIONS).json()
-    (figures,) = told["definitions"]
+    answer = api.get(DEFINITIONS).json()
+    (figures,) = answer["definitions"]
     steps = {each["step"]: each for each in figures["steps"]}
 
     assert ("place-order", 1, True) == tuple(
         figures["definition"][name] for name in ("saga", "version", "newest")
     )
-    assert ({"RUNNING": 1}, 5, 5) == (figures["inFlight"], figures["sampled"], told["sampled"])
+    assert ({"RUNNING": 1}, 5, 5) == (figures["inFlight"], figures["sampled"], answer["sampled"])
     assert {"process payment": 1} == {
         name: each["inFlight"] for name, each in steps.items() if each["inFlight"]
     }
@@ -40,13 +40,13 @@ def test_versions_are_told_with_their_sagas_in_flight(
         steps["reserve stock"][name] for name in ("done", "failed", "failureShare")
     )
     assert steps["reserve stock"]["durationP95"] < 0.01
-    told = steps["notify customer"]  # nobody answers it: only that it was sent is known
-    assert (2, 0, None) == tuple(told[name] for name in ("done", "failed", "failureShare"))
+    answer = steps["notify customer"]  # it has no reply: only that it was sent is known
+    assert (2, 0, None) == tuple(answer[name] for name in ("done", "failed", "failureShare"))
     assert 5 == steps["create order"]["done"]  # undone since, for two of them
 
 
-def test_a_version_in_flight_that_is_not_registered_is_told(system: EmbeddedSystem) -> None:
-    """From the shape that the database keeps."""
+def test_a_version_in_flight_that_is_not_registered_is_listed(system: EmbeddedSystem) -> None:
+    """From the shape stored in the database."""
     system.start()
     system.load({"PEN": 4})
     system.put(an_order("ended"))
@@ -63,7 +63,7 @@ def test_a_version_in_flight_that_is_not_registered_is_told(system: EmbeddedSyst
 
 
 def test_steps_are_measured_from_the_end_of_the_stage_before() -> None:
-    """Items count one by one for their row; the step that failed is the one that is named."""
+    """Items count one by one for their row; a failure counts for the step that it names."""
     entries = [
         ("step_completed", "book flight", 10.0), ("step_completed", "book seat[1]", 12.0),
         ("step_completed", "book seat[0]", 14.0), ("step_failed", "book hotel", 20.0),

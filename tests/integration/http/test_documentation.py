@@ -1,4 +1,4 @@
-"""The commands of docs/http.md do what it says."""
+"""The commands of docs/http.md work as described."""
 
 import json
 import re
@@ -27,7 +27,7 @@ ROLE_NAMES = {
 
 
 def requests() -> list[str]:
-    """Each `curl` of this machine, as it is typed."""
+    """Each `curl` command to this machine."""
     typed = [each.text for block in blocks(PAGE_FILE, "console") for each in commands(block)]
     return [
         text for text in typed if text.startswith("curl") and "/api/" in text and SERVED in text
@@ -35,8 +35,8 @@ def requests() -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
-def test_every_request_of_the_page_is_answered(system):
-    """The order of the first one is there for those that follow."""
+def test_every_request_of_the_page_succeeds(system):
+    """The first one submits the order that the others need."""
     system.start()
     system.load({"PEN": 10})
     statuses, expected = [], []
@@ -56,7 +56,7 @@ def test_every_request_of_the_page_is_answered(system):
 
 
 def test_the_answer_to_the_first_request_is_the_one_shown(api):
-    """Word by word."""
+    """It is the same text."""
     shown = next(block for block in BLOCKS if "HTTP/1.1 201" in block)
     response = api.post("/api/v1/orders", json=an_order_body("A-1", customerId="C-7"))
 
@@ -65,7 +65,7 @@ def test_the_answer_to_the_first_request_is_the_one_shown(api):
     assert f"HTTP/1.1 {response.status_code} {response.reason_phrase}" in shown
 
 
-def test_the_problem_that_is_shown_is_the_one_that_comes(api):
+def test_the_problem_shown_is_the_one_returned(api):
     """With the field that is wrong."""
     [shown] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.M | re.S)
     body = an_order_body(lines=[{"sku": "PEN", "quantity": 0, "unitPrice": 1}])
@@ -75,7 +75,7 @@ def test_the_problem_that_is_shown_is_the_one_that_comes(api):
 
 
 def test_every_endpoint_is_listed_with_its_role(api):
-    """And no other; what it does is said as in the description."""
+    """And no other; with the summary of the OpenAPI description."""
     rows = re.findall(r"^\| (GET|POST) \| `(\S+)` \| (.+?) \| (.+) \|$", PAGE, re.M)
     paths = api.get("/openapi.json").json()["paths"]
     described = {

@@ -1,14 +1,14 @@
-"""A server that ends keeps nobody waiting."""
+"""A server that stops ends waiting requests."""
 
 import httpx
 
-from tests.integration.http.test_difficult_clients import connect, heard
+from tests.integration.http.test_difficult_clients import connect, read_all
 from tests.support.http_service import serving
 from tests.support.waiting import TIMEOUT
 
 
-def test_who_listens_is_let_go(system):
-    """The stream comes to an end like any other."""
+def test_an_event_stream_ends_with_the_server(system):
+    """The client sees a regular end of the stream."""
     service = serving(system.settings)
     url = service.__enter__().base_url
     with httpx.stream("GET", f"{url}/api/v1/events", timeout=TIMEOUT) as response:
@@ -21,8 +21,8 @@ def test_who_listens_is_let_go(system):
     assert rest
 
 
-def test_who_waits_for_an_order_is_told_how_it_is_by_then(system):
-    """At once, rather than after the minute it asked for."""
+def test_a_wait_for_an_order_returns_its_present_state(system):
+    """At once, instead of after the minute that was requested."""
     service = serving(system.settings)
     api = service.__enter__()
     api.post("/api/v1/orders", json={"id": "o-1"})
@@ -31,7 +31,7 @@ def test_who_waits_for_an_order_is_told_how_it_is_by_then(system):
         for _ in range(3):
             api.get("/health/live")  # by then, the other request was read too
         service.__exit__(None, None, None)
-        answer = heard(connection)
+        answer = read_all(connection)
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"status":"SUBMITTED"' in answer

@@ -42,7 +42,7 @@ def filled(system):
     ],
 )
 def test_orders_are_found(filled, api, which, expected):
-    """The newest first, with how far back was searched."""
+    """The newest first, and how far back the search went."""
     page = api.get("/api/v1/orders", params=which).json()
 
     assert expected == "".join(order["orderId"] for order in page["orders"])
@@ -50,7 +50,7 @@ def test_orders_are_found(filled, api, which, expected):
 
 
 def test_pages_of_a_search(filled, api, monkeypatch):
-    """The next page goes on; sagas have pages too. What many match is searched from the newest."""
+    """Pages of orders and of sagas. A frequent value is searched from the newest on."""
     monkeypatch.setattr(search, "FEW", -1)
     first = api.get("/api/v1/orders", params={"version": 1, "limit": 2}).json()
     second = api.get(
@@ -86,8 +86,8 @@ def test_a_wrong_parameter_is_named(filled, api, which, parameter):
         assert parameter == response.json()["errors"][0]["parameter"]
 
 
-def test_no_endpoint_takes_a_parameter_that_it_does_not_know(filled, api):
-    """A misspelt filter would show everything as if it were all that matches."""
+def test_no_endpoint_accepts_an_unknown_parameter(filled, api):
+    """With a misspelt filter, all entries would look like matches."""
     paths = api.get("/openapi.json").json()["paths"]
     reading = [path for path, does in paths.items() if path.startswith("/api/") and "get" in does]
     answers = {

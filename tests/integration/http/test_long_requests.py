@@ -1,7 +1,7 @@
-"""Requests that take long: they leave threads and slots to others, and end with their token."""
+"""Long requests: they leave threads and slots to others, and end when their token is removed."""
 
+import itertools
 import threading
-from itertools import islice
 
 import httpx
 import pytest
@@ -31,7 +31,7 @@ def test_a_stream_ends_when_its_token_is_revoked(system, tmp_path, after):
         first = next(events)
         file.write_text(after)
         with pytest.raises(httpx.RemoteProtocolError):
-            list(islice(events, 10))
+            list(itertools.islice(events, 10))
 
     assert "event: snapshot" == first
 
@@ -58,8 +58,8 @@ def test_a_request_gets_no_answer_when_its_token_was_revoked_meanwhile(
     assert (401, "the token is not known") == (response.status_code, response.json()["detail"])
 
 
-def test_who_reads_timelines_leaves_threads_to_others(system, tmp_path):
-    """Two are read at once, however many are asked for."""
+def test_timelines_leave_threads_to_other_requests(system, tmp_path):
+    """At most two are read at once."""
     system.start()
     reading, go_on = threading.Semaphore(0), threading.Event()
 
@@ -87,8 +87,8 @@ def test_who_reads_timelines_leaves_threads_to_others(system, tmp_path):
     assert (200, False) == (others, a_third)
 
 
-def test_a_saga_is_shown_without_a_timeline_that_takes_too_long(system):
-    """And it says why there is none."""
+def test_a_saga_is_answered_without_a_slow_timeline(system):
+    """With the reason why the timeline is missing."""
     system.start()
 
     def timeline(order_id):

@@ -20,7 +20,7 @@ AMOUNTS = (1_234_567, 0, -300, 2**62 + 1)
 
 
 def orders_in_every_currency():
-    """Each code with each amount; whether the provider takes it is of no interest."""
+    """An order for each currency code and amount; whether it is charged does not matter."""
     for code in CODES:
         for amount in AMOUNTS:
             lines = (OrderLine(sku="PEN", quantity=1, unit_price=amount),)
@@ -28,7 +28,7 @@ def orders_in_every_currency():
 
 
 def command(system: EmbeddedSystem, *words: str) -> str:
-    """What a command prints of this database."""
+    """The output of a command on this database."""
     database = system.settings.database
     env = {"COLUMNS": "250"}
     done = CliRunner().invoke(main, [*words, "--database", database], env=env)
@@ -37,17 +37,17 @@ def command(system: EmbeddedSystem, *words: str) -> str:
 
 
 def test_command_line_and_api_show_every_currency_alike(system, api):
-    """By one rule; browsers' own differs from ISO 4217 in some twenty currencies."""
+    """By ISO 4217; browsers differ from it in some twenty currencies."""
     system.start()
     system.put(*orders_in_every_currency())
     expected = {f"{c}:{a}": money(a, c) for c in CODES for a in AMOUNTS}
-    told = api.get("/api/v1/orders?limit=1000").json()["orders"]
-    listed = command(system, "orders", "--limit", "0").splitlines()
+    answered = api.get("/api/v1/orders?limit=1000").json()["orders"]
+    shown = command(system, "orders", "--limit", "0").splitlines()
 
-    assert expected == {each["orderId"]: each["amountText"] for each in told}
+    assert expected == {each["orderId"]: each["amountText"] for each in answered}
     assert expected == {
         line.split()[0]: text
-        for line in listed
+        for line in shown
         for text in [expected.get(line.split()[0] if line.split() else "", "")]
         if text and f"  {text}  " in line.replace("│", " ")
     }
@@ -65,22 +65,22 @@ def test_an_order_is_shown_with_the_same_amount_everywhere(system, api):
     assert 2 == shown.count("KWD 0.300")
 
 
-def test_what_programs_read_stays_in_minor_units(system, api):
-    """From the commands as from the API."""
+def test_output_for_programs_is_in_minor_units(system, api):
+    """From the commands and from the API."""
     system.start()
     system.load({"PEN": 10})
     system.put(an_order("A", currency="JPY"))
     (row,) = json.loads(command(system, "orders", "--json"))
     whole = json.loads(command(system, "show", "A", "--json"))
-    told = api.get("/api/v1/orders/A").json()
+    shown = api.get("/api/v1/orders/A").json()
 
     assert (300, "JPY") == (row["amount"], row["currency"])
     for part in (whole["order"], whole["payment"]):
         assert (300, "JPY") == (part["amount"], part["currency"])
-    assert (300, 300) == (told["amount"], told["payment"]["amount"])
+    assert (300, 300) == (shown["amount"], shown["payment"]["amount"])
 
 
-def test_what_programs_read_says_that_it_is_in_minor_units(tmp_path):
+def test_minor_units_are_documented(tmp_path):
     """In the description of the API, field by field, and in the help of the commands."""
     with EmbeddedSystem(tmp_path) as system, serving(system.settings) as api:
         schemas = api.get("/openapi.json").json()["components"]["schemas"]
@@ -95,8 +95,8 @@ def test_what_programs_read_says_that_it_is_in_minor_units(tmp_path):
         assert "minor units" in " ".join(said.split())
 
 
-def test_the_page_has_no_rule_of_its_own():
-    """It shows the text that comes with each amount: no currency is formatted in the browser."""
+def test_the_page_formats_no_currency():
+    """It shows the text that the API gives for each amount."""
     for script in sorted(Path(page.FILES).glob("*.js")):
         assert "currency" not in script.read_text(encoding="utf-8"), script.name
 
@@ -109,8 +109,8 @@ def test_the_page_has_no_rule_of_its_own():
         ("ABC", "300 minor units of ABC is above the limit of 200 minor units of ABC"),
     ],
 )
-def test_a_reason_with_an_amount_has_it_by_the_same_rule(tmp_path, currency, reason):
-    """It is seen in lists, in the trace, and in the mail to the customer."""
+def test_amounts_in_reasons_are_formatted_alike(tmp_path, currency, reason):
+    """Reasons are shown in lists, in the trace, and in the mail to the customer."""
     gateway = SimulatedGateway(decline_above=200)
     with EmbeddedSystem(tmp_path, gateway=gateway) as system, serving(system.settings) as api:
         system.put(an_order("A", currency=currency))

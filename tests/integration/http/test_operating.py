@@ -1,4 +1,4 @@
-"""What an operator asks over HTTP: of sagas that are stuck, and of dead letters."""
+"""Actions of an operator over HTTP on stuck sagas and on dead letters."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LETTERS = "/api/v1/dead-letters"
 
 @pytest.fixture
 def stuck(tmp_path, refunds_later):
-    """A system with order A, whose payment can't be refunded, and a record nobody can read."""
+    """A system with order A, whose payment cannot be refunded, and an unreadable record."""
     with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"))
         system.advance(hours(5))
@@ -19,8 +19,8 @@ def stuck(tmp_path, refunds_later):
         yield system
 
 
-def test_a_saga_that_needs_attention_is_seen(operator):
-    """In the list, in the snapshot's metrics, and whoever waits for its end waits no longer."""
+def test_a_saga_that_needs_attention_is_reported(operator):
+    """In the list and in the metrics; a request that waits for its end returns."""
     listed = operator.get("/api/v1/sagas?status=NEEDS_ATTENTION").json()["sagas"]
     waited = operator.get("/api/v1/orders/A?wait=60").json()
 
@@ -30,7 +30,7 @@ def test_a_saga_that_needs_attention_is_seen(operator):
 
 
 def test_a_stuck_step_is_retried(operator, stuck, refunds_later):
-    """Who asked stands in the saga's history: the name of the token."""
+    """The saga's history has the name of the token."""
     refunds_later.answers.set()
     response = operator.post(f"{SAGA}/retry", json={"step": "process payment"})
     stuck.run()
@@ -44,7 +44,7 @@ def test_a_stuck_step_is_retried(operator, stuck, refunds_later):
 
 
 def test_a_stuck_step_is_skipped_with_a_reason(operator, stuck):
-    """Which stands there too."""
+    """The reason is in the saga's history too."""
     wish = {"step": "process payment", "why": "refunded by hand"}
     response = operator.post(f"{SAGA}/skip", json=wish)
     stuck.run()
@@ -54,8 +54,8 @@ def test_a_stuck_step_is_skipped_with_a_reason(operator, stuck):
     assert any("refunded by hand" in entry.note for entry in stuck.saga("A").history)
 
 
-def test_all_that_is_stuck_is_resumed(operator, stuck, refunds_later):
-    """Without a body, or by the order's id."""
+def test_all_stuck_steps_are_resumed(operator, stuck, refunds_later):
+    """Without a body, and by the order id."""
     refunds_later.answers.set()
     response = operator.post("/api/v1/sagas/A/resume", headers={"Content-Type": "application/json"})
     stuck.run()
@@ -77,8 +77,8 @@ def test_all_that_is_stuck_is_resumed(operator, stuck, refunds_later):
         ("resume", [], 422, "#"),
     ],
 )
-def test_what_cannot_be_done_is_refused(operator, stuck, action, wish, status, pointer):
-    """With the field that is wrong, or with the reason."""
+def test_an_invalid_action_is_refused(operator, stuck, action, wish, status, pointer):
+    """With the invalid field, or with the reason."""
     before = len(stuck.records())
     response = operator.post(f"{SAGA}/{action}", json=wish)
 
@@ -87,8 +87,8 @@ def test_what_cannot_be_done_is_refused(operator, stuck, action, wish, status, p
     assert before == len(stuck.records())
 
 
-def test_nothing_is_asked_of_a_saga_that_is_not_there(operator):
-    """Nor of a letter."""
+def test_an_action_on_an_unknown_saga_or_letter_is_404(operator):
+    """Nothing is written to the log."""
     saga = operator.post("/api/v1/sagas/nobody/resume", json={})
     letter = operator.post(f"{LETTERS}/999/replay", json={})
     strange = operator.post(f"{LETTERS}/{'9' * 5000}/replay", json={})
@@ -96,8 +96,8 @@ def test_nothing_is_asked_of_a_saga_that_is_not_there(operator):
     assert (404, 404, 404) == (saga.status_code, letter.status_code, strange.status_code)
 
 
-def test_dead_letters_are_seen_replayed_and_discarded(operator, stuck):
-    """Each once, unless asked for again; all of it with who did it."""
+def test_dead_letters_are_listed_replayed_and_discarded(operator, stuck):
+    """Each once, unless requested again; each action with who did it."""
     [letter] = operator.get(LETTERS).json()["deadLetters"]
     path = f"{LETTERS}/{letter['number']}"
     one = operator.get(path).json()

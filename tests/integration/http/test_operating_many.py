@@ -1,4 +1,4 @@
-"""What an operator asks over HTTP of all that fit a filter: sagas, and dead letters."""
+"""Bulk actions of an operator over HTTP, on sagas and dead letters that match a filter."""
 
 import pytest
 
@@ -15,7 +15,7 @@ PAYMENT = {"step": "process payment"}
 
 @pytest.fixture
 def stuck(tmp_path, refunds_later):
-    """Orders A, B and C, whose payments can't be refunded, and D, which is complete."""
+    """Orders A, B and C, whose payments cannot be refunded, and D, which is complete."""
     with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"), an_order("B"))
         system.advance(hours(1))
@@ -27,7 +27,7 @@ def stuck(tmp_path, refunds_later):
 
 
 def ask(client, path, action, which, **more):
-    """The answer to an action on all that fit."""
+    """The response to a bulk action."""
     return client.post(path, json={"action": action, "filter": which, **more})
 
 
@@ -37,11 +37,11 @@ def ids(*order_ids):
 
 
 def notes(system, order_id):
-    """What the history of an order's saga says beside its events."""
+    """The notes in the history of an order's saga."""
     return [entry.note for entry in system.saga(order_id).history]
 
 
-def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck):
+def test_a_dry_run_lists_the_sagas_and_changes_nothing(operator, stuck):
     """The oldest first."""
     before = len(stuck.records())
     response = ask(operator, SAGAS, "retry", PAYMENT, dryRun=True)
@@ -64,8 +64,8 @@ def test_a_dry_run_says_which_sagas_it_would_be_and_does_nothing(operator, stuck
 
 
 @pytest.mark.parametrize(("action", "which"), [("retry", PAYMENT), ("resume", {})])
-def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which, refunds_later):
-    """Who asked and why stands in the history of each; those that go well are left alone."""
+def test_all_stuck_sagas_are_retried_together(operator, stuck, action, which, refunds_later):
+    """The history of each has the operator and the reason; other sagas are not changed."""
     refunds_later.answers.set()
     response = ask(operator, SAGAS, action, which, why="the provider is back")
     stuck.run()
@@ -78,8 +78,8 @@ def test_all_that_are_stuck_are_retried_together(operator, stuck, action, which,
     assert 0 == ask(operator, SAGAS, action, which).json()["count"]
 
 
-def test_a_limit_takes_the_oldest_and_says_that_others_are_left(operator, stuck, refunds_later):
-    """Which the next request takes."""
+def test_a_limit_takes_the_oldest_and_reports_the_rest(operator, stuck, refunds_later):
+    """The next request takes the rest."""
     refunds_later.answers.set()
     first = ask(operator, SAGAS, "resume", {"limit": 2}).json()
     stuck.run()
@@ -90,7 +90,7 @@ def test_a_limit_takes_the_oldest_and_says_that_others_are_left(operator, stuck,
 
 
 def test_sagas_are_chosen_by_age_code_status_and_definition(operator):
-    """All of it at once; nothing fits a definition that began nothing."""
+    """All conditions together; a definition without sagas matches none."""
     now = SystemClock().now()
     filters = [
         {"olderThan": now - BEGAN - 1800, "code": "out_of_stock", "saga": "place-order"},
@@ -103,8 +103,8 @@ def test_sagas_are_chosen_by_age_code_status_and_definition(operator):
     assert [ids("A", "B"), [], [], []] == [each["sagaIds"] for each in found]
 
 
-def test_sagas_that_fit_and_cannot_do_it_are_counted_with_the_reason(operator, stuck):
-    """They are being undone: there is nothing to cancel."""
+def test_matching_sagas_that_refuse_are_counted_with_the_reason(operator, stuck):
+    """They are being compensated, so they cannot be cancelled."""
     before = len(stuck.records())
     response = ask(operator, SAGAS, "cancel", {}, why="the shop closes")
 
@@ -138,8 +138,8 @@ def test_sagas_that_fit_and_cannot_do_it_are_counted_with_the_reason(operator, s
         (LETTERS, {"action": "replay", "filter": {"tpoic": "x"}}, "#/filter"),
     ],
 )
-def test_a_wrong_wish_is_refused_with_the_field(operator, stuck, path, body, pointer):
-    """Nothing is asked of anybody then: a filter that is misspelt does not mean all."""
+def test_an_invalid_bulk_action_is_refused_with_the_field(operator, stuck, path, body, pointer):
+    """Nothing is changed: a misspelt filter does not match everything."""
     before = len(stuck.records())
     response = operator.post(path, json=body)
 
@@ -149,8 +149,8 @@ def test_a_wrong_wish_is_refused_with_the_field(operator, stuck, path, body, poi
 
 
 @pytest.mark.parametrize("path", [SAGAS, LETTERS])
-def test_who_may_only_read_asks_nothing_of_many(stuck, tmp_path, path):
-    """Not even for a dry run."""
+def test_a_reader_may_not_use_bulk_actions(stuck, tmp_path, path):
+    """Not even a dry run."""
     with serving(stuck.settings, token="os_read", tokens=tokens_file(tmp_path)) as reader:
         response = ask(reader, path, "resume", {}, dryRun=True)
 
@@ -158,7 +158,7 @@ def test_who_may_only_read_asks_nothing_of_many(stuck, tmp_path, path):
 
 
 def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
-    """A dry run first; each with who did it and why; those that were seen to are left alone."""
+    """After a dry run; each with operator and reason; resolved ones are not changed."""
     for text in (b"one", b"two"):
         stuck.put_raw("order-events", text)
     stuck.put_raw("payment-events", b"three")
@@ -182,7 +182,7 @@ def test_dead_letters_are_replayed_and_discarded_by_filter(operator, stuck):
     ] == [(letter["action"], letter["by"], letter["why"]) for letter in listed[:3]]
 
 
-def test_what_needs_attention_is_told_in_groups(operator, stuck):
+def test_sagas_that_need_attention_are_grouped(operator, stuck):
     """By definition, step, failure code and cause: each group is the filter of an action."""
     [group] = operator.get("/api/v1/sagas/groups").json()["groups"]
     cause = "refund, outcome unknown: the provider gave no answer"

@@ -1,4 +1,4 @@
-"""What operators asked for over HTTP: who, when, why, and what became of it."""
+"""The log of operators' actions over HTTP: who, when, why, and the outcome."""
 
 import pytest
 
@@ -13,7 +13,7 @@ LETTERS = "/api/v1/dead-letters/actions"
 
 @pytest.fixture
 def stuck(tmp_path, refunds_later):
-    """Orders A, B and C, whose payments can't be refunded, and two dead letters of one kind."""
+    """Orders A, B and C, whose payments cannot be refunded, and two dead letters of one kind."""
     with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"), an_order("B"), an_order("C"))
         system.put_raw("order-events", b'{"orderId": "X", "status": "NO_SUCH_1"}')
@@ -36,8 +36,8 @@ def listed(client, *names, **which):
     return [tuple(each[name] for name in names) for each in reversed(found)]
 
 
-def test_the_answer_to_an_action_leads_to_its_result(operator, stuck, refunds_later):
-    """For each saga; the progress counts them by outcome."""
+def test_the_response_to_an_action_links_to_its_result(operator, stuck, refunds_later):
+    """Each saga has its result, and the progress counts them by outcome."""
     refunds_later.answers.set()
     body = {"action": "resume", "filter": {}, "why": "the provider is back"}
     answer = operator.post(SAGAS, json=body).json()
@@ -76,8 +76,8 @@ def test_what_a_retry_did_not_help_is_still_stuck(operator, stuck):
     assert [("replay", None)] == listed(operator, "action", "status", action="replay")
 
 
-def test_a_request_goes_on_in_parts(operator, stuck):
-    """A part names its sagas; another operator's request is not continued."""
+def test_a_request_is_continued_in_parts(operator, stuck):
+    """Each part names its sagas; the request of another operator cannot be continued."""
     first = {"action": "resume", "filter": {"sagaIds": ["place-order/A", "place-order/C"]}}
     answer = operator.post(SAGAS, json=first).json()
     second = {"action": "resume", "filter": {"sagaIds": ["place-order/B"]}}
@@ -89,7 +89,7 @@ def test_a_request_goes_on_in_parts(operator, stuck):
 
 
 def test_without_tokens_the_operator_gives_a_name(local, stuck):
-    """Percent-encoded in a header; the page says that it is the page."""
+    """Percent-encoded in a header; actions of the page are marked as such."""
     named = {"X-Operator": "J%C3%BCrgen", "X-Client": "page"}
     body = {"step": "process payment", "why": "refunded by hand"}
     local.post("/api/v1/sagas/place-order/A/skip", json=body, headers=named).raise_for_status()
@@ -106,8 +106,8 @@ def test_without_tokens_the_operator_gives_a_name(local, stuck):
         assert "X-Operator" == answer.json()["errors"][0]["parameter"]
 
 
-def test_with_tokens_the_name_is_that_of_the_token(operator, stuck):
-    """Whatever a header says."""
+def test_with_tokens_the_name_of_the_token_is_logged(operator, stuck):
+    """A header with another name is ignored."""
     operator.post(
         "/api/v1/sagas/place-order/A/resume", json={}, headers={"X-Operator": "eve"}
     ).raise_for_status()
@@ -141,7 +141,7 @@ def test_pages_of_the_log_and_wrong_parameters(operator, stuck):
     assert 422 == operator.get(ACTIONS, params={"who": "x"}).status_code
 
 
-def test_dead_letters_are_told_in_groups(operator, stuck):
+def test_dead_letters_are_grouped(operator, stuck):
     """By topic and kind of error; each group is the filter of an action."""
     groups = operator.get("/api/v1/dead-letters/groups").json()
     first, second = groups["groups"]
@@ -159,8 +159,8 @@ def test_dead_letters_are_told_in_groups(operator, stuck):
     assert [second] == left
 
 
-def test_retried_steps_are_told_in_groups_before_they_are_stuck(tmp_path, refunds_later):
-    """With the cause and the next attempt; they are chosen for an action as such."""
+def test_retried_steps_are_grouped_before_they_are_stuck(tmp_path, refunds_later):
+    """With the cause and the next attempt; each group is the filter of an action."""
     with EmbeddedSystem(tmp_path, gateway=refunds_later) as system:
         system.put(an_order("A"), an_order("B"))
         with serving(system.settings) as client:
@@ -186,8 +186,8 @@ def test_retried_steps_are_told_in_groups_before_they_are_stuck(tmp_path, refund
     assert (0, {}) == (chosen["count"], chosen["refused"])
 
 
-def test_who_may_only_read_sees_the_log_and_approves_nothing(stuck, tmp_path):
-    """As of every action."""
+def test_a_reader_sees_the_log_and_may_not_approve(stuck, tmp_path):
+    """Approving needs the role of an operator."""
     with serving(stuck.settings, token="os_read", tokens=tokens_file(tmp_path)) as reader:
         assert 200 == reader.get(ACTIONS).status_code
         assert 403 == reader.post(f"{ACTIONS}/approve", json={"numbers": [1]}).status_code

@@ -1,4 +1,4 @@
-"""Sagas of an app of one's own over HTTP: they are started, signalled, and described."""
+"""Sagas of a user's app over HTTP: they are started, signalled, and described."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def api(rentals: EmbeddedSystem) -> Iterator[httpx.Client]:
 
 
 def test_a_saga_is_started_once(api: httpx.Client, rentals: EmbeddedSystem) -> None:
-    """201 when it is stored, 200 when it was, 409 for other content."""
+    """201 when it is stored, 200 for a repetition, 409 for other content."""
     first, again = (api.post(f"{SAGAS}/rent-car", json=VAN) for _ in range(2))
     other = api.post(f"{SAGAS}/rent-car", json={**VAN, "car": "sedan"})
     rentals.run()
@@ -71,7 +71,7 @@ def test_a_start_that_is_wrong_is_refused(
 
 
 def test_a_field_that_is_given_twice_is_refused(api: httpx.Client) -> None:
-    """Readers differ in which of them they take."""
+    """JSON parsers differ in which of them they use."""
     headers = {"Content-Type": "application/json"}
     body = '{"orderId": "r-1", "orderId": "r-2"}'
     refused = api.post(f"{SAGAS}/rent-car", content=body, headers=headers)
@@ -81,7 +81,7 @@ def test_a_field_that_is_given_twice_is_refused(api: httpx.Client) -> None:
 
 
 def test_a_saga_that_the_app_does_not_have_is_not_found(api: httpx.Client) -> None:
-    """The answer names those there are."""
+    """The error names the sagas of the app."""
     refused = api.post(f"{SAGAS}/place-order", json=VAN)
 
     assert 404 == refused.status_code
@@ -141,7 +141,7 @@ def test_a_saga_that_has_ended_takes_no_signal(api: httpx.Client, rentals: Embed
 def test_submitters_start_sagas_and_operators_signal_them(
     rentals: EmbeddedSystem, tmp_path: Path
 ) -> None:
-    """An approval is no submitter's to give."""
+    """A submitter may not send an approval."""
     tokens = tokens_file(tmp_path)
     found = {}
     for token in ("os_submit", "os_read", "os_operate"):
@@ -171,7 +171,7 @@ def test_the_messages_are_described(api: httpx.Client) -> None:
 
 
 def test_an_app_without_orders_takes_none(api: httpx.Client, rentals: EmbeddedSystem) -> None:
-    """No 201 for a record that would be a dead letter; a saga is shown as a saga, not an order."""
+    """An order would become a dead letter; a saga is shown as a saga, not as an order."""
     api.post(f"{SAGAS}/rent-car", json=LONG)
     rentals.run()
     refused = api.post("/api/v1/orders", json={"orderId": "o-1", "customerId": "c"})
@@ -183,7 +183,7 @@ def test_an_app_without_orders_takes_none(api: httpx.Client, rentals: EmbeddedSy
 
 
 def test_an_own_saga_is_cancelled(api: httpx.Client, rentals: EmbeddedSystem) -> None:
-    """By its id, or by that of its order."""
+    """By its id, or by its order id."""
     api.post(f"{SAGAS}/rent-car", json=LONG)
     rentals.run()
     done = api.post(f"{SAGAS}/r-9/cancel", json={"why": "no more cars"})

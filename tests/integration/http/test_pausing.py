@@ -1,4 +1,4 @@
-"""Letting a service rest over HTTP."""
+"""Pausing a service over HTTP."""
 
 import pytest
 
@@ -24,8 +24,8 @@ def operator(system, tmp_path):
         yield client
 
 
-def test_a_service_rests_until_it_is_told_to_go_on(operator, system):
-    """What is sent to it is kept meanwhile, and handled afterwards."""
+def test_a_paused_service_handles_its_messages_after_the_pause(operator, system):
+    """Messages to it are deferred meanwhile, and handled afterwards."""
     paused = operator.post(f"{PAYMENTS}/pause", json={"why": "the provider moves"})
     system.run()
     system.put(an_order("A"))
@@ -41,8 +41,8 @@ def test_a_service_rests_until_it_is_told_to_go_on(operator, system):
     assert ("RUNNING", "COMPLETED") == (before, system.status("A"))
 
 
-def test_what_cannot_be_paused_is_said(operator):
-    """No reason, no such service, and what is so already."""
+def test_an_invalid_pause_is_refused(operator):
+    """Without a reason, of an unknown service, and of a paused one."""
     answers = [
         operator.post(f"{PAYMENTS}/pause", json={}),
         operator.post("/api/v1/services/none/pause", json={"why": "a test"}),
@@ -59,11 +59,11 @@ def test_a_pause_is_for_operators(system, tmp_path):
         assert 403 == reader.post(f"{PAYMENTS}/pause", json={"why": "a test"}).status_code
 
 
-def test_a_planned_pause_is_no_emergency(operator, system):
-    """Sagas that wait for a paused service are not overdue: they time out only afterwards."""
+def test_sagas_of_a_paused_service_are_not_overdue(operator, system):
+    """They time out only after the pause."""
     operator.post(f"{PAYMENTS}/pause", json={"why": "the provider moves"})
     system.run()
-    system.put(an_order("A"))  # its deadline is long ago by the clock of the reader
+    system.put(an_order("A"))  # by the clock of the reader, its deadline passed long ago
     reader = ReadModel(system.settings.database, system.parts.registry)
     during = reader.snapshot()
     operator.post(f"{PAYMENTS}/unpause", json={})

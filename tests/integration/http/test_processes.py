@@ -1,4 +1,4 @@
-"""The API in processes of its own: killed, stopped, and beside workers under one supervisor."""
+"""The API in separate processes: killed, stopped, and beside workers under a supervisor."""
 
 import asyncio
 import json
@@ -28,18 +28,18 @@ POSTS = 500
 
 @pytest.fixture
 def env(tmp_path):
-    """Settings of a database and logs of the test's own; nobody is told to wait."""
+    """Settings with a database and logs of the test's own, without a rate limit."""
     return environment(tmp_path, log_dir=tmp_path / "logs", http_rate=0)
 
 
 def run(posts: Coroutine[Any, Any, dict[str, int]]) -> dict[str, int]:
-    """On a thread of its own: a browser of other tests may have its loop running on this one."""
+    """Run on a separate thread: the browser of other tests may run an event loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, posts).result()
 
 
 async def post_all(url: str, ids, when_done=lambda count: None) -> dict[str, int]:
-    """The status with which each order was answered; 0 for one that was not."""
+    """The status of the response to each order; 0 without a response."""
     statuses: dict[str, int] = {}
     limits = httpx.Limits(max_connections=50)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=TIMEOUT) as client:
@@ -58,7 +58,7 @@ async def post_all(url: str, ids, when_done=lambda count: None) -> dict[str, int
 
 
 def stored(env) -> Counter[str]:
-    """How often each order stands in the log."""
+    """How often each order is in the log."""
     with queries.reading(env["ORDER_SAGAS_DATABASE"]) as db:
         rows = db.exec_driver_sql("SELECT value FROM log WHERE topic = 'order-events'")
         return Counter(json.loads(value)["orderId"] for (value,) in rows)
@@ -70,8 +70,8 @@ def history(env, resolution):
         return read_history(db, resolution, 0)
 
 
-def test_an_order_that_was_answered_survives_the_death_of_the_process(tmp_path, env):
-    """Killed while five hundred come in: each that got its 201 is there, and none is twice."""
+def test_an_acknowledged_order_survives_a_killed_process(tmp_path, env):
+    """Killed during five hundred orders: each with status 201 is stored, and none twice."""
     ids = [f"o-{n}" for n in range(POSTS)]
     with HttpProcess(tmp_path, env) as first:
 
@@ -93,8 +93,8 @@ def test_an_order_that_was_answered_survives_the_death_of_the_process(tmp_path, 
     assert dict.fromkeys(ids, 1) == stored(env)
 
 
-def test_what_is_under_way_is_answered_before_it_stops(tmp_path, env):
-    """SIGTERM in the middle: no order is left without its answer once it was read."""
+def test_requests_under_way_are_answered_before_a_stop(tmp_path, env):
+    """After SIGTERM, every order that was read gets its response."""
     ids = [f"o-{n}" for n in range(100)]
     with HttpProcess(tmp_path, env) as http:
 
@@ -110,7 +110,7 @@ def test_what_is_under_way_is_answered_before_it_stops(tmp_path, env):
 
 
 def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
-    """Orders come in and end; its process is started again when it dies, and ends with the run."""
+    """Orders are accepted and end; the process is restarted when it dies, and ends with the run."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with Started(tmp_path, env, "--workers", 1, "--http", f"127.0.0.1:{port}") as system:
@@ -142,7 +142,7 @@ def test_it_runs_beside_the_workers_under_the_supervisor(tmp_path, env):
 
 
 def test_a_run_of_one_process_records_its_history_too(tmp_path, env):
-    """Without a supervisor; what is not written yet is written at the stop."""
+    """Without a supervisor; the last figures are written at the stop."""
     with Started(tmp_path, env, "--workers", 1) as system:
         assert 0 == system.stop()
     rows = history(env, FINE)
@@ -151,8 +151,8 @@ def test_a_run_of_one_process_records_its_history_too(tmp_path, env):
     assert {(0, 0, 0)} == {(row.waiting, row.overdue, row.needs_attention) for row in rows}
 
 
-def test_processes_that_serve_are_listed_as_long_as_they_live(tmp_path, env):
-    """Whether they are stopped or killed, and whether or not anything else runs."""
+def test_http_processes_are_listed_while_they_run(tmp_path, env):
+    """Until they are stopped or killed, also if no worker runs."""
     others = {**env, "ORDER_SAGAS_DATABASE": f"sqlite:///{tmp_path / 'others.db'}"}
     with HttpProcess(tmp_path, env) as first, HttpProcess(tmp_path, env) as second:
         both = order_sagas("status", "--json", env=env)
@@ -173,8 +173,8 @@ def test_processes_that_serve_are_listed_as_long_as_they_live(tmp_path, env):
     assert [] == json.loads(none.stdout)["http"]
 
 
-def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
-    """Rather than running without what was asked for."""
+def test_an_address_in_use_ends_the_run_with_an_error(tmp_path, env):
+    """Instead of running without HTTP."""
     with HttpProcess(tmp_path, env) as other:
         address = f"127.0.0.1:{other.port}"
         with Started(tmp_path, env, "--workers", 1, "--http", address, wait=False) as system:
@@ -182,8 +182,8 @@ def test_an_address_that_cannot_be_had_ends_the_run_loudly(tmp_path, env):
             assert "can't listen on" in system.said
 
 
-def test_tokens_are_made_and_let_in(tmp_path, env):
-    """What is printed goes into the file as it is; the token is shown apart from it."""
+def test_created_tokens_are_accepted(tmp_path, env):
+    """The printed line goes into the file unchanged; the token is printed separately."""
     made = order_sagas("http", "token", "shop", "--role", "operate", env=env)
     token = made.stderr.splitlines()[-1]
     tokens = tmp_path / "tokens.toml"
@@ -197,16 +197,16 @@ def test_tokens_are_made_and_let_in(tmp_path, env):
     assert token not in made.stdout
 
 
-def test_others_machines_are_not_served_without_tokens(tmp_path, env):
-    """Refused with what to do."""
+def test_without_tokens_a_public_address_is_refused(tmp_path, env):
+    """The error says what to do."""
     refused = order_sagas("http", "--http", "0.0.0.0:0", env=env)
 
     assert 1 == refused.returncode
     assert "http token NAME" in refused.stderr
 
 
-def test_people_see_the_banner_and_no_lines_of_the_log(tmp_path, env):
-    """What the log says of the start, the banner says."""
+def test_a_terminal_shows_the_banner_instead_of_log_lines(tmp_path, env):
+    """The banner has the same information as the log lines of the start."""
     with HttpProcess(tmp_path, env) as http:
         http.stop()
 
@@ -217,7 +217,7 @@ def test_people_see_the_banner_and_no_lines_of_the_log(tmp_path, env):
 
 
 def answers(url: str) -> bool:
-    """Whether somebody serves there."""
+    """Whether a server answers at the address."""
     try:
         return httpx.get(f"{url}/health/live").status_code == 200
     except httpx.TransportError:
@@ -225,7 +225,7 @@ def answers(url: str) -> bool:
 
 
 def serving_process(port: int) -> psutil.Process:
-    """The process that listens there."""
+    """The process that listens on the port."""
     for each in psutil.net_connections("tcp"):
         if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid:
             return psutil.Process(each.pid)

@@ -1,4 +1,4 @@
-"""What the API tells of orders, sagas, goods and dead letters."""
+"""Reading orders, sagas, stock and dead letters with the API."""
 
 import json
 import threading
@@ -10,20 +10,20 @@ from order_sagas.bridges.kafka.errors import BrokerUnreachableError
 from tests.support.embedded import an_order
 from tests.support.http_service import serving
 
-ROLES = ("orchestrator", "orders", "payment", "stock", "notification")
+ROLES = ("orchestrator", "orders", "payments", "stock", "notifications")
 
 
 @pytest.fixture
 def busy(system):
-    """Seven orders: five completed, two cancelled for want of pens."""
+    """Seven orders: five completed, two cancelled because no pens were left."""
     system.start()
     system.load({"PEN": 10})
     system.put(*(an_order(f"o-{n}") for n in range(7)))
     return system
 
 
-def test_an_order_is_told_whole(api, busy):
-    """With what each service knows, and the steps of its saga."""
+def test_an_order_has_all_its_data(api, busy):
+    """With the entity of each service, and the steps of its saga."""
     order = api.get("/api/v1/orders/o-0").json()
 
     assert ("COMPLETED", 300, "EUR", "c-1") == (
@@ -40,16 +40,16 @@ def test_an_order_is_told_whole(api, busy):
             "notify customer"] == [step["step"] for step in order["sagas"][0]["steps"]]  # fmt: skip
 
 
-def test_an_order_that_waits_in_the_log_is_told_too(api):
-    """Nobody has handled it yet."""
+def test_an_order_that_waits_in_the_log_is_found(api):
+    """It has not been handled yet."""
     api.post("/api/v1/orders", json={"id": "o-1"})
 
     assert "SUBMITTED" == api.get("/api/v1/orders/o-1").json()["status"]
 
 
 @pytest.mark.parametrize("order_id", ["nobody", "%00", "a%0Ab", "delivery", "x" * 5000, "%ff"])
-def test_an_order_that_nobody_brought_is_not_found(api, busy, order_id):
-    """Nor is the id of a delivery of goods an order's."""
+def test_an_unknown_order_is_not_found(api, busy, order_id):
+    """The id of a delivery of goods is not an order id either."""
     response = api.get(f"/api/v1/orders/{order_id}")
 
     assert (404, "application/problem+json") == (
@@ -57,7 +57,7 @@ def test_an_order_that_nobody_brought_is_not_found(api, busy, order_id):
     )  # fmt: skip
 
 
-def test_orders_come_page_by_page(api, busy):
+def test_orders_are_listed_page_by_page(api, busy):
     """The newest first, each once, until there is no next page."""
     page = api.get("/api/v1/orders?limit=3").json()
     pages = [page]
@@ -70,8 +70,8 @@ def test_orders_come_page_by_page(api, busy):
     ]
 
 
-def test_orders_of_some_statuses_are_listed(api, busy):
-    """With commas, or more than once."""
+def test_orders_are_filtered_by_status(api, busy):
+    """With commas, or with a repeated parameter."""
     cancelled = api.get("/api/v1/orders?status=cancelled").json()["orders"]
     both = api.get("/api/v1/orders?status=CANCELLED,COMPLETED").json()["orders"]
     twice = api.get("/api/v1/orders?status=CANCELLED&status=COMPLETED").json()["orders"]
@@ -82,8 +82,8 @@ def test_orders_of_some_statuses_are_listed(api, busy):
     assert 7 == len(both) == len(twice)
 
 
-def test_sagas_come_page_by_page(api, busy):
-    """And by status."""
+def test_sagas_are_listed_page_by_page(api, busy):
+    """Also filtered by status."""
     first = api.get("/api/v1/sagas?limit=4").json()
     second = api.get("/api/v1/sagas", params={"limit": 4, "after": first["next"]}).json()
     cancelled = api.get("/api/v1/sagas?status=CANCELLED").json()["sagas"]
@@ -96,8 +96,8 @@ def test_sagas_come_page_by_page(api, busy):
 
 
 @pytest.mark.parametrize("name", ["place-order/o-6", "place-order%2Fo-6", "o-6"])
-def test_a_saga_is_told_with_its_history(api, busy, name):
-    """By its id, or by that of its order."""
+def test_a_saga_has_its_history(api, busy, name):
+    """By its id, or by its order id."""
     saga = api.get(f"/api/v1/sagas/{name}").json()
 
     assert ("place-order/o-6", "CANCELLED", "out_of_stock") == (
@@ -107,8 +107,8 @@ def test_a_saga_is_told_with_its_history(api, busy, name):
     assert "saga.cancelled" == saga["history"][-1]["event"]
 
 
-def test_a_saga_is_told_with_its_timeline(busy):
-    """As the log files tell it; here they hold what was captured."""
+def test_a_saga_has_its_timeline(busy):
+    """From the log files, which contain the captured log here."""
     directory = busy.settings.log_dir
     directory.mkdir()
     (directory / "order-sagas.jsonl").write_bytes(b"\n".join(busy.logged.lines) + b"\n")
@@ -136,16 +136,16 @@ def test_a_saga_is_told_with_its_timeline(busy):
         ("dead-letters?after=x", "after"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused(api, path, parameter):
-    """By its name."""
+def test_an_invalid_parameter_is_refused(api, path, parameter):
+    """The error names it."""
     response = api.get(f"/api/v1/{path}")
 
     assert 422 == response.status_code
     assert parameter == response.json()["errors"][0]["parameter"]
 
 
-def test_stock_is_told(api, busy):
-    """On hand, held and sold."""
+def test_stock_is_listed(api, busy):
+    """On hand, held and sold pieces."""
     assert {
         "stock": [
             {"sku": "PEN", "warehouse": "main", "onHand": 0, "held": 0, "sold": 10, "loaded": 10}
@@ -153,8 +153,8 @@ def test_stock_is_told(api, busy):
     } == api.get("/api/v1/stock").json()
 
 
-def test_whoever_waits_for_an_order_hears_of_its_end(api, system):
-    """At once if it has ended; when it ends; or that it has not."""
+def test_a_request_can_wait_for_the_end_of_an_order(api, system):
+    """It returns at once if the order has ended, when it ends, or after the wait."""
     system.start()
     system.load({"PEN": 10})
     api.post("/api/v1/orders", json={"id": "o-1"})
@@ -173,8 +173,8 @@ def test_whoever_waits_for_an_order_hears_of_its_end(api, system):
     assert ("COMPLETED", "SUBMITTED") == (at_once, not_yet)
 
 
-def test_a_snapshot_comes_every_second(api, busy):
-    """Totals, what is waited for, and what needs attention."""
+def test_a_snapshot_is_sent_every_second(api, busy):
+    """With totals, waiting steps, and sagas that need attention."""
     busy.advance(hours(1))
     with api.stream("GET", "/api/v1/events") as response:
         lines = response.iter_lines()
@@ -193,7 +193,7 @@ def test_a_snapshot_comes_every_second(api, busy):
 
 
 def test_it_is_ready_while_orders_can_be_stored(system):
-    """That nobody handles them is said, and no reason to send clients away."""
+    """A missing worker is reported, but the API stays ready."""
     with serving(system.settings) as api:
         ready = api.get("/health/ready")
         live = api.get("/health/live")
@@ -209,7 +209,7 @@ def test_it_is_ready_while_orders_can_be_stored(system):
 
 
 def test_it_is_not_ready_without_its_log(system):
-    """Clients are better off elsewhere; it lives, and needs no restart."""
+    """It is live, so it is not restarted, but not ready, so it gets no requests."""
 
     def away():
         raise BrokerUnreachableError("nobody answers")
@@ -221,8 +221,8 @@ def test_it_is_not_ready_without_its_log(system):
     assert {"ok": False, "detail": "nobody answers"} == ready.json()["checks"]["log"]
 
 
-def test_metrics_tell_of_the_books_and_of_requests(api, busy):
-    """In Prometheus' own text."""
+def test_metrics_contain_stored_totals_and_requests(api, busy):
+    """In the Prometheus text format."""
     api.get("/api/v1/orders")
     api.post("/api/v1/orders", json={"id": "o-9"})
     text = api.get("/metrics").text
@@ -241,7 +241,7 @@ def test_metrics_tell_of_the_books_and_of_requests(api, busy):
         assert line in text.splitlines()
 
 
-def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(system):
+def test_topics_that_are_not_read_are_reported_and_orders_accepted(system):
     """With the first problem, and the number of the others."""
     around = {"topic_problems": lambda: ("order-events, partition 0: ...", "and another")}
     with serving(system.settings, around=around) as api:
@@ -262,7 +262,7 @@ def test_topics_that_are_not_read_are_reported_and_orders_taken_all_the_same(sys
         ("stock?sku=PEN", "sku", "there are none here"),
     ],
 )
-def test_a_parameter_that_an_endpoint_does_not_have_is_refused(api, busy, path, name, known):
+def test_an_unknown_parameter_is_refused(api, busy, path, name, known):
     """Instead of a list that looks as if it were filtered."""
     answer = api.get(f"/api/v1/{path}")
 

@@ -1,4 +1,4 @@
-"""Card numbers and mail addresses in what people and other systems wrote, by role."""
+"""Redaction of card numbers and mail addresses in free text, by role."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def bearer(name: str) -> dict[str, str]:
 
 
 def everything(api: httpx.Client, name: str) -> dict[str, str]:
-    """What somebody is told by each endpoint that reads, and by the first event of the stream."""
+    """The responses of every reading endpoint, and the first event of the stream, for a caller."""
     paths = api.get("/openapi.json").json()["paths"]
     [letter] = api.get("/api/v1/dead-letters", headers=bearer(name)).json()["deadLetters"]
     found = {}
@@ -52,12 +52,12 @@ def everything(api: httpx.Client, name: str) -> dict[str, str]:
 MORE = {"/api/v1/sagas/{id}": {"messages": "true"}, "/api/v1/dead-letters": {"all": "true"}}
 
 
-def test_readers_are_told_no_secret_by_any_endpoint(api: httpx.Client) -> None:
-    """Nor by exports and the event stream. Ids are told as they are."""
-    told = everything(api, "reader")
-    masked = {path for path, text in told.items() if MASKED in text}
+def test_no_endpoint_shows_a_secret_to_readers(api: httpx.Client) -> None:
+    """Nor do exports and the event stream. Ids are not redacted."""
+    texts = everything(api, "reader")
+    masked = {path for path, text in texts.items() if MASKED in text}
 
-    assert [] == [path for path, text in told.items() if "4111 1111" in text or "bob@" in text]
+    assert [] == [path for path, text in texts.items() if "4111 1111" in text or "bob@" in text]
     assert {
         "/api/v1/orders", "/api/v1/orders/{id}", "/api/v1/exports/orders", "/api/v1/events",
         "/api/v1/sagas", "/api/v1/sagas/{id}", "/api/v1/exports/sagas",
@@ -66,11 +66,11 @@ def test_readers_are_told_no_secret_by_any_endpoint(api: httpx.Client) -> None:
     } <= masked  # fmt: skip
 
 
-def test_who_may_act_sees_what_was_written(api: httpx.Client) -> None:
-    """To act on it. An event stream is one for all."""
-    told = everything(api, "shop")
+def test_operators_see_unredacted_text(api: httpx.Client) -> None:
+    """They need it to act. The event stream is the same for all roles, so it is redacted."""
+    texts = everything(api, "shop")
 
-    assert SECRET == json.loads(told["/api/v1/dead-letters/{number}"])["value"]
-    assert SECRET in told["/api/v1/exports/operator-actions"]
-    assert SECRET in told["/api/v1/sagas/{id}"]
-    assert SECRET not in told[UNENDING]
+    assert SECRET == json.loads(texts["/api/v1/dead-letters/{number}"])["value"]
+    assert SECRET in texts["/api/v1/exports/operator-actions"]
+    assert SECRET in texts["/api/v1/sagas/{id}"]
+    assert SECRET not in texts[UNENDING]

@@ -16,18 +16,18 @@ ROLES = {
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 SUBMITS = {("POST", "/api/v1/orders"), ("POST", "/api/v1/sagas/{id}")}
 BOTH = {("GET", "/api/v1/orders/{id}")}
-"""What a token that submits may do, and one that reads as well."""
+"""Permissions of a token that submits, and of one that reads as well."""
 
 
 @pytest.fixture
 def api(system, tmp_path) -> Iterator[httpx.Client]:
-    """A client without a token, of an API that wants one."""
+    """A client without a token, of an API that requires one."""
     with serving(system.settings, rate=0, tokens=tokens_file(tmp_path)) as client:
         yield client
 
 
 def expected(method: str, path: str) -> Role:
-    """The permissions of which an endpoint needs one: by its method, with the exceptions above."""
+    """The permissions of which an endpoint needs one: by its method, or an exception above."""
     if path in OPEN:
         return Role.NONE
     if (method, path) in SUBMITS:
@@ -46,7 +46,7 @@ def endpoints(api: httpx.Client) -> list[tuple[str, str]]:
 
 
 def status(api: httpx.Client, method: str, path: str, who: str) -> int:
-    """What somebody is answered. `nobody` has no token, `stranger` one that is not known."""
+    """The status of a response. `nobody` has no token, `stranger` an unknown one."""
     token = TOKENS[who][1] if who in TOKENS else "os_wrong"
     headers = {} if who == NOBODY else {"Authorization": f"Bearer {token}"}
     path = path.replace("{number}", "1").replace("{id}", "o-1").replace("{", "").replace("}", "")
@@ -55,8 +55,8 @@ def status(api: httpx.Client, method: str, path: str, who: str) -> int:
         return response.status_code
 
 
-def test_every_endpoint_asks_for_its_role(api: httpx.Client) -> None:
-    """And answers 401 without a token that is known, 403 with one that may not."""
+def test_every_endpoint_requires_its_role(api: httpx.Client) -> None:
+    """It answers 401 without a known token, 403 without the permission."""
     table = endpoints(api)
     wrong = []
     for method, path in table:
@@ -65,7 +65,7 @@ def test_every_endpoint_asks_for_its_role(api: httpx.Client) -> None:
             found = status(api, method, path, who)
             refused = 401 if not has else 403
             if who == STRANGER and not path.startswith("/health/"):
-                fits = found == 401  # a wrong token is told, also where none is needed
+                fits = found == 401  # a wrong token is refused, also where none is needed
             elif role is Role.NONE or has & role:
                 fits = found not in (401, 403)
             else:

@@ -1,4 +1,4 @@
-"""What the API tells of one saga: its definition, what it waits for, its messages."""
+"""A saga in the API: its definition, what it waits for, its messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +29,8 @@ def api_of(system: EmbeddedSystem, **options: Any) -> Iterator[httpx.Client]:
         yield api
 
 
-def test_the_definition_of_a_saga_is_told(system: EmbeddedSystem, api: httpx.Client) -> None:
-    """Its stages, the services, what can be undone, the deadlines."""
+def test_a_saga_has_its_definition(system: EmbeddedSystem, api: httpx.Client) -> None:
+    """The stages, services, compensations and deadlines."""
     system.start()
     system.put(an_order("A"))
     definition = api.get(f"{SAGAS}/A").json()["definition"]
@@ -46,10 +46,10 @@ def test_the_definition_of_a_saga_is_told(system: EmbeddedSystem, api: httpx.Cli
     assert (True, "") == (complete["pivot"], complete["done"])
 
 
-def test_a_version_that_is_only_stored_is_told_without_durations(
+def test_a_version_that_is_only_stored_has_no_durations(
     system: EmbeddedSystem,
 ) -> None:
-    """Another program begins sagas of it; the shape is in the database."""
+    """Another program starts its sagas; the shape is in the database."""
     system.start()
     system.put(an_order("A"))
     with serving(system.settings, around={"registry": Registry(())}) as api:
@@ -61,10 +61,10 @@ def test_a_version_that_is_only_stored_is_told_without_durations(
     assert ("step 2", []) == (saga["steps"][1]["step"], saga["waits"])
 
 
-def test_a_function_of_a_definition_that_fails_hides_only_what_it_would_tell(
+def test_a_failing_function_of_a_definition_hides_only_its_own_result(
     system: EmbeddedSystem,
 ) -> None:
-    """The rest of the saga is there for the person who looks why it is stuck."""
+    """The rest of the saga is shown, so that an operator can find out why it is stuck."""
 
     def fails(start: OrderCreated) -> Message:
         raise LookupError("no such price")
@@ -84,7 +84,7 @@ def test_a_function_of_a_definition_that_fails_hides_only_what_it_would_tell(
     assert found.json()["history"]
 
 
-def test_the_messages_of_a_saga_are_told(system: EmbeddedSystem, api: httpx.Client) -> None:
+def test_a_saga_has_its_messages(system: EmbeddedSystem, api: httpx.Client) -> None:
     """Commands and replies, each with why it was sent; also those with another key."""
     system.start()
     system.load({"PEN": 10})
@@ -110,7 +110,7 @@ def test_the_messages_of_a_saga_are_told(system: EmbeddedSystem, api: httpx.Clie
 
 
 def test_readers_see_no_card_numbers_in_messages(system: EmbeddedSystem, tmp_path: Path) -> None:
-    """Nor mail addresses; who may act sees the record as it is."""
+    """Nor mail addresses; operators see the unredacted record."""
     system.start()
     customer = "bob@example.com 4111 1111 1111 1111"
     system.put(an_order("A", customer_id=customer))
@@ -123,10 +123,10 @@ def test_readers_see_no_card_numbers_in_messages(system: EmbeddedSystem, tmp_pat
     assert {"os_read": "[address] [card ending 1111]", "os_operate": customer} == found
 
 
-def test_a_saga_that_waits_for_a_paused_service_says_who_paused_it(
+def test_a_saga_that_waits_for_a_paused_service_shows_the_pause(
     system: EmbeddedSystem, api: httpx.Client
 ) -> None:
-    """And the message that is kept for the service."""
+    """With the operator, and the message that is deferred."""
     system.start()
     api.post("/api/v1/services/payments/pause", json={"why": "the provider moves"})
     system.put(an_order("A"))
@@ -142,8 +142,8 @@ def test_a_saga_that_waits_for_a_paused_service_says_who_paused_it(
     )  # fmt: skip
 
 
-def test_an_early_reply_is_told(system: EmbeddedSystem, api: httpx.Client) -> None:
-    """It came before the step that it answers was sent."""
+def test_an_early_reply_is_listed(system: EmbeddedSystem, api: httpx.Client) -> None:
+    """It arrived before the step that it answers was sent."""
     system.start()
     api.post("/api/v1/services/payments/pause", json={"why": "a test"})
     system.put(an_order("A"))
@@ -159,8 +159,8 @@ def test_an_early_reply_is_told(system: EmbeddedSystem, api: httpx.Client) -> No
     ]  # fmt: skip
 
 
-def test_a_wait_is_told_with_the_form_of_its_answers(tmp_path: Path) -> None:
-    """The schema of each signal; what is posted by it is taken."""
+def test_a_wait_has_the_schemas_of_its_signals(tmp_path: Path) -> None:
+    """A signal that matches the schema is accepted."""
     with (
         EmbeddedSystem(tmp_path, sagas=RENTALS.sagas, services=RENTALS.services) as system,
         api_of(system) as api,
@@ -192,7 +192,7 @@ def test_a_wait_is_told_with_the_form_of_its_answers(tmp_path: Path) -> None:
 
 
 def test_a_child_and_its_parent_name_each_other(tmp_path: Path) -> None:
-    """The parent waits for the child, which is found by its own order."""
+    """The parent waits for the child, which is found by its own order id."""
     with (
         EmbeddedSystem(tmp_path, sagas=[BOOK_TRIP, INSURE_TRIP], services=SERVICES) as system,
         api_of(system) as api,
@@ -218,8 +218,8 @@ def waited_for(wait: dict[str, Any]) -> timedelta:
     return until - since
 
 
-def test_the_queue_of_a_lock_is_told(tmp_path: Path) -> None:
-    """Who has it, who waits, and the place of this saga."""
+def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
+    """The holder, the waiting sagas, and the place of this saga."""
     with EmbeddedSystem(tmp_path, sagas=[exclusive()], services=HERE) as system:
         for order_id in "ABC":
             system.put(an_order(order_id))
@@ -239,7 +239,7 @@ def test_the_queue_of_a_lock_is_told(tmp_path: Path) -> None:
 
 
 def test_links_to_trace_and_logs_are_made_from_the_settings(tmp_path: Path) -> None:
-    """With the ids in place of the names in braces, as parts of a URL."""
+    """The ids replace the names in braces, URL-encoded."""
     settings = {
         "http_trace_link": "https://traces.example/trace/{trace_id}",
         "http_log_link": "https://logs.example/?q={order_id}&s={saga_id}",

@@ -1,4 +1,4 @@
-"""What the API tells of the system: its last hours, its workers, its last audit."""
+"""The state of the system in the API: the last hours, the workers, the last audit."""
 
 import json
 import time
@@ -27,15 +27,15 @@ def a_report(**fields: Any) -> Report:
 
 
 def recorder_of(system: EmbeddedSystem, *reports: Report | None) -> HistoryRecorder:
-    """A recorder of a worker that reports this, one after the other."""
+    """A recorder of a worker that gives these reports, one after the other."""
     following = iter(reports)
     return HistoryRecorder(system.settings, lambda: next(following), "0")
 
 
-def test_the_last_hour_is_told_from_what_the_workers_recorded(
+def test_the_last_hour_has_what_the_workers_recorded(
     system: EmbeddedSystem, api: httpx.Client
 ) -> None:
-    """Rates of each ten seconds, shares, quantiles; a gap where nothing was recorded."""
+    """Rates for each ten seconds, shares, quantiles; a gap where nothing was recorded."""
     system.start()
     system.put(an_order("A"))
     durations = [0] * BUCKETS
@@ -61,8 +61,10 @@ def test_the_last_hour_is_told_from_what_the_workers_recorded(
     assert [0, None, None, 0] == history["needsAttention"]
 
 
-def test_more_hours_are_told_by_the_minute(system: EmbeddedSystem, api: httpx.Client) -> None:
-    """The minute that is under way is left out."""
+def test_several_hours_have_a_resolution_of_a_minute(
+    system: EmbeddedSystem, api: httpx.Client
+) -> None:
+    """The current minute is left out."""
     recorder = recorder_of(system, a_report(), a_report(ended=110))
     now = time.time() // 60 * 60
     recorder.record(now - 3600)
@@ -75,8 +77,8 @@ def test_more_hours_are_told_by_the_minute(system: EmbeddedSystem, api: httpx.Cl
 
 
 @pytest.mark.parametrize("hours", ["0", "25", "x", "1.5"])
-def test_hours_that_are_not_kept_are_refused(api: httpx.Client, hours: str) -> None:
-    """With what is accepted."""
+def test_hours_outside_the_history_are_refused(api: httpx.Client, hours: str) -> None:
+    """The error says what is accepted."""
     refused = api.get(f"/api/v1/history?hours={hours}")
 
     assert 422 == refused.status_code
@@ -88,7 +90,7 @@ def test_an_empty_history_is_no_error(api: httpx.Client) -> None:
     assert [] == api.get("/api/v1/history").json()["at"]
 
 
-def test_workers_are_told_with_the_lag(system: EmbeddedSystem) -> None:
+def test_workers_are_listed_with_the_lag(system: EmbeddedSystem) -> None:
     """Restarts, shards, and the last error."""
     worker = WorkerView(number=0, pid=7, state="running", restarts=2, shards=[0, 1])
     around = {
@@ -97,17 +99,19 @@ def test_workers_are_told_with_the_lag(system: EmbeddedSystem) -> None:
         "lag": lambda: Lag({"order-events": 3}, {"orders": 3, "stock": None}),
     }
     with serving(system.settings, around=around) as api:
-        told = api.get("/api/v1/workers").json()
+        answer = api.get("/api/v1/workers").json()
 
-    assert (1, "worker 1: exited with 9") == (told["running"], told["lastError"])
-    assert [(0, 2, [0, 1])] == [(w["number"], w["restarts"], w["shards"]) for w in told["workers"]]
+    assert (1, "worker 1: exited with 9") == (answer["running"], answer["lastError"])
+    assert [(0, 2, [0, 1])] == [
+        (w["number"], w["restarts"], w["shards"]) for w in answer["workers"]
+    ]
     assert ({"order-events": 3}, {"orders": 3, "stock": None}) == (
-        told["lagByTopic"], told["lagByRole"],
+        answer["lagByTopic"], answer["lagByRole"],
     )  # fmt: skip
 
 
-def test_the_result_of_the_last_audit_is_told(system: EmbeddedSystem, api: httpx.Client) -> None:
-    """Who ran it and when, and what it found."""
+def test_the_result_of_the_last_audit_is_shown(system: EmbeddedSystem, api: httpx.Client) -> None:
+    """With who ran it, when, and its findings."""
     before = api.get("/api/v1/audit").json()
     system.start()
     system.load({"PEN": 10})
@@ -128,7 +132,7 @@ def test_the_result_of_the_last_audit_is_told(system: EmbeddedSystem, api: httpx
 
 
 def test_a_worker_goes_on_when_its_history_cannot_be_written(system: EmbeddedSystem) -> None:
-    """The row is lost, and nothing else."""
+    """Only the row is lost."""
     with system.store.db.transaction() as cursor:
         cursor.execute("ALTER TABLE history RENAME TO elsewhere")
     recorder = recorder_of(system, a_report())

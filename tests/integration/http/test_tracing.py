@@ -1,4 +1,4 @@
-"""An order that is brought over HTTP within a trace: its saga is a part of it."""
+"""The saga of an order submitted over HTTP is part of the caller's trace."""
 
 import pytest
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -24,15 +24,15 @@ def api(system):
         yield client
 
 
-def bring(api, *headers):
-    """Bring an order with these headers; it is stored."""
+def submit(api, *headers):
+    """Submit an order with these headers; it is stored."""
     response = api.post("/api/v1/orders", json=an_order_body("o-1"), headers=[*headers])
     assert 201 == response.status_code
 
 
 def test_the_saga_is_a_part_of_the_trace_of_its_request(system, api):
     """Its span is a child of the caller's."""
-    bring(api, ("traceparent", ELSEWHERE))
+    submit(api, ("traceparent", ELSEWHERE))
     system.run()
     root = system.spans()["place-order"]
 
@@ -44,7 +44,7 @@ def test_the_saga_is_a_part_of_the_trace_of_its_request(system, api):
 
 def test_the_tracestate_of_the_request_goes_with_every_record(system, api):
     """Several headers are one list; without a traceparent there is none."""
-    bring(api, ("traceparent", ELSEWHERE), ("tracestate", "rojo=1"), ("tracestate", "congo=2"))
+    submit(api, ("traceparent", ELSEWHERE), ("tracestate", "rojo=1"), ("tracestate", "congo=2"))
     system.run()
     rows = system.store.db.rows("SELECT headers FROM log WHERE topic = 'payment-events'", ())
     states = {dict(unpack(packed)).get("tracestate") for (packed,) in rows}
@@ -53,9 +53,9 @@ def test_the_tracestate_of_the_request_goes_with_every_record(system, api):
     assert "rojo=1,congo=2" == system.spans()["place-order"].context.trace_state.to_header()
 
 
-def test_what_the_caller_does_not_sample_is_not_exported(system, api):
-    """The decision came along."""
-    bring(api, ("traceparent", ELSEWHERE[:-2] + "00"))
+def test_an_unsampled_trace_is_not_exported(system, api):
+    """The caller's decision is in its traceparent."""
+    submit(api, ("traceparent", ELSEWHERE[:-2] + "00"))
     system.run()
 
     assert "COMPLETED" == system.status("o-1")
@@ -78,9 +78,9 @@ def test_what_the_caller_does_not_sample_is_not_exported(system, api):
         [ELSEWHERE + "\xe9"],
     ],
 )
-def test_a_malformed_one_is_ignored(system, api, given):
-    """The order is taken, and its saga is a trace of its own."""
-    bring(api, *((b"traceparent", each.encode("latin-1")) for each in given))
+def test_a_malformed_traceparent_is_ignored(system, api, given):
+    """The order is accepted, and its saga has a trace of its own."""
+    submit(api, *((b"traceparent", each.encode("latin-1")) for each in given))
     system.run()
 
     assert "COMPLETED" == system.status("o-1")
@@ -88,9 +88,9 @@ def test_a_malformed_one_is_ignored(system, api, given):
     assert system.spans()["place-order"].parent is None
 
 
-def test_of_a_later_version_what_is_known_is_taken(system, api):
-    """As the recommendation has it."""
-    bring(api, ("traceparent", f"cc{ELSEWHERE[2:]}-what-the-future-holds"))
+def test_the_known_fields_of_a_later_version_are_used(system, api):
+    """As the W3C recommendation says."""
+    submit(api, ("traceparent", f"cc{ELSEWHERE[2:]}-what-the-future-holds"))
     system.run()
 
     assert {ELSEWHERE.split("-")[1]} == system.traces()

@@ -1,4 +1,4 @@
-"""Topics, a writer and readers of a test's own, on the broker that all share."""
+"""Fixtures: topics, a writer and readers for each test, on the shared broker."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicReader, TopicWriter, create_topics
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 PARTITIONS = 6
 
@@ -15,13 +15,13 @@ StartReader = Callable[..., TopicReader]
 
 @pytest.fixture
 def connection(kafka_servers: str) -> KafkaConnection:
-    """To the broker that all tests share."""
+    """A connection to the broker that all tests share."""
     return KafkaConnection(bootstrap_servers=kafka_servers)
 
 
 @pytest.fixture
 def topics(connection: KafkaConnection, unique: str) -> list[str]:
-    """Three topics with the same partitions, empty."""
+    """Three empty topics with the same number of partitions."""
     names = [f"{unique}-{name}" for name in ("orders", "payments", "stock")]
     create_topics(connection, names, partitions=PARTITIONS)
     return names
@@ -40,10 +40,10 @@ def writer(connection: KafkaConnection, topics: list[str]) -> Iterator[TopicWrit
 def start_reader(
     connection: KafkaConnection, topics: list[str], unique: str
 ) -> Iterator[StartReader]:
-    """Starts a reader for an owner; all of a test are one group."""
+    """Start a reader for an owner; all readers of a test are in one group."""
     readers: list[TopicReader] = []
 
-    def start(owner: NotingOwner, **settings: Any) -> TopicReader:
+    def start(owner: RecordingOwner, **settings: Any) -> TopicReader:
         where = settings.pop("connection", connection)
         reader = TopicReader(where, topics, unique, owner, session_timeout=3.0, **settings)
         owner.reader = reader

@@ -1,15 +1,15 @@
-"""A worker in a process of its own, to be frozen: prints what its owner is told, a line each."""
+"""A worker process that a test freezes. It prints each call of its owner on a line."""
 
 import sys
 
 import structlog
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 
-class PrintingOwner(NotingOwner):
-    """Says it aloud."""
+class PrintingOwner(RecordingOwner):
+    """Prints each call of the consumer."""
 
     def _note(self, event: str, shards: frozenset[int]) -> None:
         print(event, *sorted(shards), flush=True)

@@ -1,4 +1,4 @@
-"""An owner of shards that notes all it is told."""
+"""An owner of shards that records all calls of the consumer."""
 
 import threading
 from collections import defaultdict
@@ -10,8 +10,8 @@ from order_sagas.bridges.kafka.consumer_listener import Extent
 from order_sagas.bridges.records.record import Record
 
 
-class NotingOwner:
-    """Settles and releases at once, unless told to hold; keeps the offsets, as a database would."""
+class RecordingOwner:
+    """Settles and releases at once, unless told to hold. Stores offsets as a database would."""
 
     def __init__(self, offsets: dict[tuple[str, int], int] | None = None) -> None:
         self.reader: TopicReader
@@ -70,38 +70,38 @@ class NotingOwner:
         self._note("disconnected", frozenset())
 
     def settle(self, batch: Batch) -> None:
-        """Commit the batch's offsets and be done with it."""
+        """Commit the batch's offsets, and report the batch as handled."""
         with self._changed:
             for record in batch.records:
                 if record.partition in self.shards:
                     self.offsets[record.topic, record.partition] = record.offset + 1
         self.reader.done(batch)
 
-    def wait_until(self, what: Callable[["NotingOwner"], bool], timeout: float = 20) -> None:
-        """Return once it is so; fail after `timeout` seconds."""
+    def wait_until(self, what: Callable[["RecordingOwner"], bool], timeout: float = 20) -> None:
+        """Wait for the condition; fail after `timeout` seconds."""
         with self._changed:
             assert self._changed.wait_for(lambda: what(self), timeout), self.told
 
     def wait_for_records(self, count: int) -> list[Record]:
-        """The records, once there are so many."""
+        """Wait for a number of records, and return them."""
         self.wait_until(lambda owner: len(owner.records) >= count)
         return self.records
 
     def wait_for(self, event: str, times: int = 1) -> frozenset[int]:
-        """The shards that the event was last about, once it was told so many times."""
+        """Wait until the event was reported `count` times; return the shards of the last one."""
         self.wait_until(lambda owner: owner.count(event) >= times)
         return [shards for name, shards in self.told if name == event][-1]
 
     def wait_for_shards(self, count: int) -> None:
-        """Return once it owns so many."""
+        """Wait until it owns this number of shards."""
         self.wait_until(lambda owner: len(owner.shards) == count)
 
     def count(self, event: str) -> int:
-        """How often it was told of."""
+        """How often an event was reported."""
         return sum(name == event for name, _ in self.told)
 
     def values(self) -> dict[tuple[str, int], list[bytes | None]]:
-        """What was read of each partition, in order."""
+        """The values read from each partition, in order."""
         read: dict[tuple[str, int], list[bytes | None]] = defaultdict(list)
         for record in self.records:
             read[record.topic, record.partition].append(record.value)

@@ -1,4 +1,4 @@
-"""A clock that differs is noticed from the records of a real broker."""
+"""A clock that differs is detected from the records of a real broker."""
 
 import time
 
@@ -10,7 +10,7 @@ from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.kafka.clock_watch import ClockWatch
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 from tests.support.logged import captured_logs
 
 pytestmark = pytest.mark.kafka
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.kafka
         ("CreateTime", 3600.0, []),
     ],
 )
-def test_a_broker_that_gives_the_times_tells_its_own(
+def test_a_broker_that_sets_timestamps_reports_its_clock(
     connection: KafkaConnection, topics: list[str], times: str, ahead: float, found: list[str]
 ) -> None:
-    """By its answer to a writer; with times of the writer, it does not."""
+    """In its response to a writer. With timestamps of the writer, it does not."""
     admin = KafkaAdminClient(**connection.client_settings())
     admin.alter_configs([ConfigResource("TOPIC", topics[0], {"message.timestamp.type": times})])
     admin.close()
@@ -43,16 +43,16 @@ def test_a_broker_that_gives_the_times_tells_its_own(
     assert all(3590 < line["seconds"] < 3610 for line in warned)
 
 
-def test_a_machine_that_is_ahead_is_noticed_by_who_reads_its_records(
+def test_a_clock_that_is_ahead_is_detected_by_readers(
     connection: KafkaConnection, topics: list[str], start_reader: StartReader
 ) -> None:
-    """Such as another worker, or a service elsewhere."""
+    """From records of another worker, or of a service elsewhere."""
     producer = KafkaProducer(**connection.client_settings())
     later = int((time.time() + 3600) * 1000)
     producer.send(topics[0], b"v", partition=0, timestamp_ms=later).get(20)
     producer.close()
     with captured_logs() as lines:
-        owner = NotingOwner()
+        owner = RecordingOwner()
         start_reader(owner)
         owner.wait_for_records(1)
 

@@ -1,4 +1,4 @@
-"""A worker that is frozen past its session loses its shards, and knows it before it goes on."""
+"""A worker that is frozen past its session loses its shards, and notices it before it continues."""
 
 import signal
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 pytestmark = [pytest.mark.kafka, pytest.mark.processes]
 
@@ -39,19 +39,20 @@ def test_a_frozen_worker_loses_its_shards_and_rejoins(
     topics: list[str],
     start_reader: StartReader,
 ) -> None:
-    """Another has them meanwhile; thawed, it is told that they are lost, and gets its share."""
+    """Another worker owns them meanwhile. After the freeze, `on_lost` is called, and it gets its
+    share."""
     assert frozen.stdout is not None
     lines = iter(frozen.stdout.readline, "")
     everything = "assigned " + " ".join(str(shard) for shard in range(PARTITIONS))
     assert next(line.strip() for line in lines if line.startswith("assigned")) == everything
     frozen.send_signal(signal.SIGSTOP)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     start_reader(owner)
     owner.wait_for_shards(PARTITIONS)
     writer.publish([Outgoing(topics[0], 0, b"k", b"v")]).wait(20)
     owner.wait_for_records(1)
     frozen.send_signal(signal.SIGCONT)
-    # It may also notice that it was out of touch, before or after.
+    # It may also notice that it was disconnected, before or after.
     events = (line.split()[0] for line in lines if "connected" not in line)
     told = [next(events), next(events)]
     owner.wait_for_shards(PARTITIONS // 2)

@@ -1,4 +1,4 @@
-"""The number of workers is told by the broker."""
+"""The number of workers, as the broker reports it."""
 
 import pytest
 from kafka import KafkaAdminClient
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture
 def loading(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of answers that are left in which the broker says that it is loading."""
+    """The number of responses that are still to say that the broker is loading."""
     left = [2]
     real = KafkaAdminClient.list_groups
 
@@ -30,7 +30,7 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_broker_that_loads_its_groups_is_asked_again(
     connection: KafkaConnection, loading: list[int], unique: str
 ) -> None:
-    """As in the first moments after its start."""
+    """As just after its start."""
     assert 0 == members_of(connection, unique)
     assert [0] == loading
 
@@ -41,7 +41,7 @@ def test_a_broker_that_never_has_its_groups_is_an_error(
     unique: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is not waited for without end."""
+    """The wait is limited."""
     loading[0] = 1_000_000
     monkeypatch.setattr(group_members, "LOADING_SECONDS", 0.0)
     with pytest.raises(KafkaClientError, match="just started"):

@@ -1,4 +1,4 @@
-"""The ends of topics are told again and again on the same connections."""
+"""The end offsets of topics are read repeatedly over the same connections."""
 
 import subprocess
 import sys
@@ -21,10 +21,10 @@ def local_ports(connection: KafkaConnection) -> set[int]:
     return {each.laddr.port for each in found if each.raddr and each.raddr.port == broker}
 
 
-def test_ends_are_told_on_connections_that_stay_open(
+def test_ends_are_read_on_connections_that_stay_open(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """None is opened for a later question; all are closed at the end."""
+    """No connection is opened for a later read; all are closed at the end."""
     record = Outgoing(topics[0], 2, b"k", b"v")
     writer.publish([record]).wait(20)  # so that it opens no connection any more
     others = local_ports(connection)
@@ -54,8 +54,10 @@ print(len(ends.of(sys.argv[3:])))
 """
 
 
-def test_a_process_that_has_asked_ends(connection: KafkaConnection, topics: list[str]) -> None:
-    """Without closing the connections: it waited for the client's thread, which had ended."""
+def test_a_process_that_has_read_ends_can_exit(
+    connection: KafkaConnection, topics: list[str]
+) -> None:
+    """Without closing the connections. It used to wait for the client's thread, which had ended."""
     asked = [sys.executable, "-c", ASK_AND_END, connection.servers[0], str(PARTITIONS), *topics]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
 

@@ -1,4 +1,4 @@
-"""A topic that is looked at again and again is read once, and on from there."""
+"""A topic that is read repeatedly is read once, and then continued."""
 
 import pytest
 from kafka import KafkaAdminClient
@@ -17,21 +17,21 @@ pytestmark = pytest.mark.kafka
 
 
 def write(writer: TopicWriter, topic: str, *numbers: int) -> None:
-    """Records with these values, each published for itself: later ones are not older."""
+    """Write records with these values one by one, so that later ones are not older."""
     for number in numbers:
         record = Outgoing(topic, number % PARTITIONS, b"k", b"%d" % number)
         writer.publish([record]).wait(20)
 
 
 def values(records: list[Record]) -> list[int]:
-    """Theirs, sorted."""
+    """The values of the records, sorted."""
     return sorted(int(record.value or b"") for record in records)
 
 
 def test_only_what_is_new_is_read(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """All that was read before is there as well."""
+    """Records that were read before are kept."""
     kept = KeptTopic(connection, topics[0], PARTITIONS)
     write(writer, topics[0], *range(20))
     first = kept.read()
@@ -47,7 +47,7 @@ def test_only_what_is_new_is_read(
 def test_the_newest_are_kept(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """However many there are, and in however many looks they are read."""
+    """With any number of records, and of reads."""
     kept = KeptTopic(connection, topics[0], PARTITIONS, newest=5)
     write(writer, topics[0], *range(12))
     first = kept.read()
@@ -59,10 +59,10 @@ def test_the_newest_are_kept(
     assert 14 == kept.taken
 
 
-def test_what_the_topic_lets_go_of_is_forgotten(
+def test_records_deleted_by_retention_are_dropped(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """As if it had been read whole."""
+    """As if the topic had been read anew."""
     kept = KeptTopic(connection, topics[0], PARTITIONS)
     write(writer, topics[0], 0, PARTITIONS, 1)
     kept.read()
@@ -76,7 +76,7 @@ def test_what_the_topic_lets_go_of_is_forgotten(
 def test_large_records_are_kept_in_part_and_read_whole_by_their_place(
     connection: KafkaConnection, topics: list[str], writer: TopicWriter
 ) -> None:
-    """A topic of large dead letters does not fill the memory."""
+    """So that a topic of large dead letters does not fill the memory."""
     values = [b"a" * 100_000, b"b" * 20, b"c" * 100_000]
     for value in values:
         writer.publish([Outgoing(topics[0], 1, b"k", value)]).wait(20)
@@ -88,7 +88,7 @@ def test_large_records_are_kept_in_part_and_read_whole_by_their_place(
 
 
 def test_the_headers_that_describe_a_letter_are_kept_of_many() -> None:
-    """Each in part, if they are large."""
+    """Only in part, if they are large."""
     headers = (*((f"own-{n}", b"x" * 1000) for n in range(50)), *((name, b"1") for name in ABOUT))
     kept = head_of(Record("dead-letters", 0, 0, None, None, headers))
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kafka
 def test_records_of_an_order_are_found(
     writer: TopicWriter, topics: list[str], connection: KafkaConnection
 ) -> None:
-    """In every topic; of a key that others share, those that name the order; not of other times."""
+    """In every topic. With a shared key, only those that name the order. Not of other times."""
 
     def record(topic: str, key: bytes, value: bytes) -> Outgoing:
         return Outgoing(topic, partition_for(key, PARTITIONS), key, value)

@@ -1,4 +1,4 @@
-"""The broker goes away and comes back, and workers freeze: all goes on by itself."""
+"""The broker is down for a while, and workers freeze: all continue by themselves."""
 
 import pytest
 
@@ -11,25 +11,25 @@ from order_sagas.bridges.kafka import (
     create_topics,
 )
 from order_sagas.bridges.records.record import Outgoing
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 from tests.support.kafka_broker import KafkaBroker
 
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.processes,
-    pytest.mark.xdist_group("own broker"),  # one more at a time is enough for a small machine
+    pytest.mark.xdist_group("own broker"),  # a small machine has room for one more broker at a time
 ]
 
 
-def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroker) -> None:
-    """Started while it is away, and again when it is killed: what is published arrives, once."""
+def test_reader_and_writer_continue_after_the_broker_was_down(own_kafka: KafkaBroker) -> None:
+    """Started while it is down, and again when it is killed: published records arrive once."""
     connection = KafkaConnection(bootstrap_servers=own_kafka.bootstrap_servers)
     create_topics(connection, ["orders"], partitions=2)
     writer = TopicWriter(connection)
     writer.start(["orders"])
     own_kafka.stop()
 
-    owner = NotingOwner()
+    owner = RecordingOwner()
     owner.reader = TopicReader(connection, ["orders"], "workers", owner, session_timeout=3.0)
     owner.reader.start()
     owner.wait_for("disconnected")
@@ -55,7 +55,7 @@ def test_reader_and_writer_go_on_after_the_broker_was_away(own_kafka: KafkaBroke
 
 
 def _ask_for_a_missing_topic(broker: KafkaBroker, connection: KafkaConnection) -> None:
-    """A broker that answers nothing is not taken for one without the topic.
+    """A broker that does not answer is not taken for one without the topic.
 
     A missing topic needs an operator; the records of the other are published again later.
     """

@@ -1,4 +1,4 @@
-"""What is there is read, from where the owner says, and no faster than the owner can."""
+"""Records are read from where the owner says, and no faster than the owner handles them."""
 
 import threading
 
@@ -8,13 +8,13 @@ from kafka import KafkaAdminClient
 from order_sagas.bridges.kafka import KafkaConnection, TopicWriter
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 pytestmark = pytest.mark.kafka
 
 
 def numbers(topic: str, count: int, start: int = 0) -> list[Outgoing]:
-    """Records that say their number, round all partitions."""
+    """Records with their number as value, distributed over all partitions."""
     return [Outgoing(topic, n % PARTITIONS, b"k", b"%d" % n) for n in range(start, start + count)]
 
 
@@ -22,10 +22,10 @@ def numbers(topic: str, count: int, start: int = 0) -> list[Outgoing]:
 def test_reading_begins_where_the_owner_says(
     writer: TopicWriter, topics: list[str], start_reader: StartReader, whole_batches: bool
 ) -> None:
-    """And at the earliest record where it does not say: Kafka's own offsets count for nothing."""
+    """Without a position of the owner, at the earliest record. Kafka's own offsets are not used."""
     sent = [Outgoing(topic, 0, b"k", b"%d" % n) for n in range(10) for topic in topics[:2]]
     writer.publish(sent).wait(20)
-    owner = NotingOwner({(topics[0], 0): 7})
+    owner = RecordingOwner({(topics[0], 0): 7})
     start_reader(owner, whole_batches=whole_batches)
     owner.wait_for_records(13)
 
@@ -39,14 +39,16 @@ def test_reading_begins_where_the_owner_says(
 def test_no_more_is_handed_over_than_the_owner_has_room_for(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """Two batches of at most ten; membership outlives the wait, and then all the rest comes."""
+    """Two batches of at most ten. The reader stays a member during the wait, and then gets the
+    rest."""
     writer.publish(numbers(topics[0], 100)).wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     owner.holds_batches = True
     reader = start_reader(owner, max_batch=10, max_outstanding=2, max_poll_interval=3.0)
     owner.wait_until(lambda owner: len(owner.batches) == 2)
     third = threading.Event()
-    # Longer than the session and the poll interval: a member that did not poll would be out.
+    # Longer than the session and the poll interval, after which a member that does not poll is
+    # removed.
     assert not third.wait(4)
     assert len(owner.batches) == 2
     assert max(len(batch.records) for batch in owner.batches) <= 10
@@ -63,9 +65,9 @@ def test_no_more_is_handed_over_than_the_owner_has_room_for(
 def test_the_owner_is_asked_again_until_it_knows_where_to_read(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """Its database may be away when shards come."""
+    """Its database may be down when shards are assigned."""
     writer.publish(numbers(topics[0], 10)).wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     owner.refuses_to_say_where = 2
     start_reader(owner)
     owner.wait_for_records(10)
@@ -76,9 +78,9 @@ def test_the_owner_is_asked_again_until_it_knows_where_to_read(
 def test_a_shard_is_read_again_when_the_owner_rewinds(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """As after a batch that was rolled back; the other shards go on."""
+    """As after a batch that was rolled back; the other shards continue."""
     writer.publish(numbers(topics[0], 12)).wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     reader = start_reader(owner)
     owner.wait_for_records(12)
     owner.offsets[topics[0], 2] = 1
@@ -91,16 +93,16 @@ def test_a_shard_is_read_again_when_the_owner_rewinds(
     assert owner.values()[topics[0], 3] == [b"3", b"9", b"15"]
 
 
-def test_the_lag_can_be_seen_by_kafkas_own_tools(
+def test_kafkas_own_tools_show_the_lag(
     connection: KafkaConnection,
     writer: TopicWriter,
     topics: list[str],
     start_reader: StartReader,
     unique: str,
 ) -> None:
-    """Reported offsets are the group's; nothing is ever read from them."""
+    """Reported offsets are those of the group; they are never read back."""
     writer.publish(numbers(topics[0], 12)).wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     reader = start_reader(owner)
     owner.wait_for_records(12)
     reader.report({(topics[0], 1): 2})

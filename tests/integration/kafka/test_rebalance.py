@@ -8,13 +8,13 @@ import pytest
 from order_sagas.bridges.kafka import TopicWriter
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 pytestmark = pytest.mark.kafka
 
 
-def wait_for_shares(owners: Iterable[NotingOwner], *sizes: int) -> None:
-    """Return once the owners have so many shards, each its own."""
+def wait_for_shares(owners: Iterable[RecordingOwner], *sizes: int) -> None:
+    """Wait until the owners have this number of shards each, without overlap."""
     owners = list(owners)
     for owner, size in zip(owners, sizes, strict=True):
         owner.wait_for_shards(size)
@@ -34,9 +34,9 @@ def publish_everywhere(writer: TopicWriter, topics: list[str], number: int) -> N
 def test_a_worker_that_owns_a_shard_reads_it_in_every_topic(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """With three workers that came one after the other, so that shards have moved."""
+    """With three workers that joined one after the other, so that shards have moved."""
     offsets: dict[tuple[str, int], int] = {}
-    owners = [NotingOwner(offsets) for _ in range(3)]
+    owners = [RecordingOwner(offsets) for _ in range(3)]
     for count, owner in enumerate(owners, start=1):
         start_reader(owner)
         wait_for_shares(owners[:count], *[PARTITIONS // count] * count)
@@ -51,8 +51,8 @@ def test_a_worker_that_owns_a_shard_reads_it_in_every_topic(
 
 
 def test_only_the_shards_that_move_are_revoked(start_reader: StartReader) -> None:
-    """The first worker keeps half of its shards, and is not told of those at all."""
-    first, second = NotingOwner(), NotingOwner()
+    """The first worker keeps half of its shards, and gets no calls about those."""
+    first, second = RecordingOwner(), RecordingOwner()
     start_reader(first)
     wait_for_shares([first], PARTITIONS)
     start_reader(second)
@@ -69,9 +69,9 @@ def test_only_the_shards_that_move_are_revoked(start_reader: StartReader) -> Non
 def test_a_shard_moves_only_when_its_owner_has_finished_with_it(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """The batch in flight is committed first; the new owner reads on behind it."""
+    """The batch in flight is committed first; the new owner continues after it."""
     offsets: dict[tuple[str, int], int] = {}
-    first, second = NotingOwner(offsets), NotingOwner(offsets)
+    first, second = RecordingOwner(offsets), RecordingOwner(offsets)
     first.holds_batches = first.holds_shards = True
     start_reader(first)
     wait_for_shares([first], PARTITIONS)
@@ -82,7 +82,7 @@ def test_a_shard_moves_only_when_its_owner_has_finished_with_it(
     never = threading.Event()
     assert not never.wait(1)
     assert second.shards == set()
-    first.shards |= revoked  # it still commits for them
+    first.shards |= revoked  # the former owner still commits for them
     for batch in list(first.batches):
         first.settle(batch)
     assert not never.wait(0.5)
@@ -99,8 +99,8 @@ def test_a_shard_moves_only_when_its_owner_has_finished_with_it(
 
 
 def test_an_owner_that_does_not_finish_loses_the_shard(start_reader: StartReader) -> None:
-    """The group waits for so long and no longer."""
-    first, second = NotingOwner(), NotingOwner()
+    """The group waits only for a limited time."""
+    first, second = RecordingOwner(), RecordingOwner()
     first.holds_shards = True
     start_reader(first, release_timeout=0.5)
     wait_for_shares([first], PARTITIONS)
@@ -114,9 +114,9 @@ def test_an_owner_that_does_not_finish_loses_the_shard(start_reader: StartReader
 def test_a_worker_that_stops_hands_its_shards_over_at_once(
     writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """The other reads on where it ended; nothing is read twice."""
+    """The other worker continues where it ended; nothing is read twice."""
     offsets: dict[tuple[str, int], int] = {}
-    first, second = NotingOwner(offsets), NotingOwner(offsets)
+    first, second = RecordingOwner(offsets), RecordingOwner(offsets)
     reader = start_reader(first)
     wait_for_shares([first], PARTITIONS)
     publish_everywhere(writer, topics, 1)

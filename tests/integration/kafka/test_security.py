@@ -1,4 +1,4 @@
-"""TLS and every way to log in, against a broker that asks for both."""
+"""TLS and every login mechanism, against a broker that requires both."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kafka
 
 
 def unsigned_token() -> str:
-    """A token that only a broker for tests takes."""
+    """A token that only a test broker accepts."""
 
     def encoded(part: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
@@ -51,7 +51,7 @@ def plain_login(local_kafka: KafkaBroker) -> KafkaConnection:
 def test_records_are_written_after_logging_in(
     plain_login: KafkaConnection, mechanism: LoginMechanism, unique: str
 ) -> None:
-    """By every mechanism that we offer, over TLS."""
+    """With every supported mechanism, over TLS."""
     connection = attrs.evolve(plain_login, sasl_mechanism=mechanism, oauth_token=unsigned_token)
     create_topics(connection, [unique], partitions=1)
     writer = TopicWriter(connection)
@@ -60,8 +60,8 @@ def test_records_are_written_after_logging_in(
     writer.close()
 
 
-def test_a_wrong_password_is_refused_and_not_told(plain_login: KafkaConnection) -> None:
-    """The error names no secret."""
+def test_a_wrong_password_is_refused_and_not_shown(plain_login: KafkaConnection) -> None:
+    """The error does not contain it."""
     wrong = attrs.evolve(plain_login, password="not-the-password", connect_timeout=2.0)
 
     with pytest.raises(BrokerUnreachableError, match="the password") as refused:
@@ -69,8 +69,8 @@ def test_a_wrong_password_is_refused_and_not_told(plain_login: KafkaConnection) 
     assert "not-the-password" not in str(refused.value)
 
 
-def test_a_broker_that_is_not_trusted_is_refused(plain_login: KafkaConnection) -> None:
-    """Its certificate is signed by nobody that this machine trusts."""
+def test_an_untrusted_broker_is_refused(plain_login: KafkaConnection) -> None:
+    """Its certificate is not signed by an authority that this machine trusts."""
     untrusting = attrs.evolve(plain_login, ssl_ca=None, connect_timeout=2.0)
 
     with pytest.raises(BrokerUnreachableError, match="certificates"):

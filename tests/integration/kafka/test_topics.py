@@ -1,4 +1,4 @@
-"""Topics are made once, and what does not fit is refused."""
+"""Topics are created once, and a mismatch is refused."""
 
 import pytest
 from kafka import KafkaAdminClient
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.kafka
 
 
 def test_topics_are_made_once(connection: KafkaConnection, unique: str) -> None:
-    """The second time there is nothing to do; a topic that was added since is made."""
+    """The second time nothing is done; a topic that was added since is created."""
     one, two = f"{unique}-one", f"{unique}-two"
 
     assert create_topics(connection, [one], partitions=3) == [one]
@@ -48,7 +48,7 @@ def test_another_partition_count_is_refused_and_nothing_is_made(
 def test_topics_that_differ_among_each_other_are_refused(
     connection: KafkaConnection, unique: str
 ) -> None:
-    """Else a shard would have no partition in some topic."""
+    """Otherwise a shard would have no partition in one of them."""
     create_topics(connection, [f"{unique}-one"], partitions=3)
     create_topics(connection, [f"{unique}-two"], partitions=4)
 
@@ -56,16 +56,14 @@ def test_topics_that_differ_among_each_other_are_refused(
         check_topics(connection, [f"{unique}-one", f"{unique}-two"])
 
 
-def test_missing_topics_are_named_and_it_is_said_what_to_do(
-    connection: KafkaConnection, unique: str
-) -> None:
-    """A start against an empty broker explains itself."""
+def test_missing_topics_are_named_with_what_to_do(connection: KafkaConnection, unique: str) -> None:
+    """In the error of a start against an empty broker."""
     with pytest.raises(TopicMissingError, match=f"{unique}.*`topics create`"):
         check_topics(connection, [unique])
 
 
 def test_a_compacted_topic_is_refused(connection: KafkaConnection, unique: str) -> None:
-    """Also one that deletes by age besides; a topic of ours is never compacted by default."""
+    """Also one that deletes by age as well. Topics that are created are not compacted."""
     one, two = f"{unique}-one", f"{unique}-two"
     create_topics(connection, [one, two], partitions=1)
     admin = KafkaAdminClient(**connection.client_settings())
@@ -78,8 +76,8 @@ def test_a_compacted_topic_is_refused(connection: KafkaConnection, unique: str) 
         check_topics(connection, [one, two])
 
 
-def test_dead_letters_take_whatever_another_topic_takes(own_kafka: KafkaBroker) -> None:
-    """With what is told of it beside it, and for as long as nobody has seen to it."""
+def test_the_dead_letter_topic_takes_every_record(own_kafka: KafkaBroker) -> None:
+    """With its headers, and without a limit of time."""
     connection = KafkaConnection(bootstrap_servers=own_kafka.bootstrap_servers)
     create_topics(connection, ["orders", DEAD_LETTERS], partitions=1)
     limits = batch_limits(connection, ["orders", DEAD_LETTERS])
@@ -87,8 +85,8 @@ def test_dead_letters_take_whatever_another_topic_takes(own_kafka: KafkaBroker) 
     assert 2 * limits["orders"] == limits[DEAD_LETTERS]
 
 
-def test_a_broker_that_is_not_there_is_told_in_a_moment() -> None:
-    """Not after the client's half a minute."""
+def test_a_missing_broker_is_reported_quickly() -> None:
+    """Not after the client's timeout of half a minute."""
     nobody = KafkaConnection(bootstrap_servers=f"127.0.0.1:{free_port()}")
 
     with pytest.raises(BrokerUnreachableError, match="No Kafka broker answers"):

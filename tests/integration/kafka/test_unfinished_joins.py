@@ -1,20 +1,20 @@
-"""A consumer that polls in short steps joins its group all the same."""
+"""A consumer that polls in short steps joins its group."""
 
 import pytest
 from kafka import KafkaConsumer
 
 from order_sagas.bridges.kafka import KafkaConnection
 from order_sagas.bridges.kafka.assignor import ShardAssignor
-from order_sagas.bridges.kafka.rejoin_workaround import finish_what_was_begun
+from order_sagas.bridges.kafka.rejoin_workaround import finish_pending_join
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
 
-def test_a_join_is_finished_whatever_it_was_for(
+def test_a_join_is_finished_after_any_interruption(
     connection: KafkaConnection, topics: list[str], unique: str
 ) -> None:
-    """The group answers between two polls: on a busy machine, that happens by itself."""
+    """The response of the group comes between two polls, as it may on a busy machine."""
     consumer = connection.make(
         KafkaConsumer,
         group_id=unique,
@@ -27,7 +27,7 @@ def test_a_join_is_finished_whatever_it_was_for(
 
     def has_joined() -> bool:
         consumer.poll(timeout_ms=500)
-        finish_what_was_begun(consumer)
+        finish_pending_join(consumer)
         return bool(consumer.assignment()) and not coordinator.rejoining
 
     wait_until(has_joined, "the first join to be finished")

@@ -1,4 +1,4 @@
-"""What is published is there, in order, or is known not to be."""
+"""Published records arrive in order, or are known to have failed."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +17,7 @@ from order_sagas.bridges.kafka import (
 )
 from order_sagas.bridges.records.record import Outgoing
 from tests.integration.kafka.conftest import PARTITIONS, StartReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 pytestmark = pytest.mark.kafka
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 def any_writer(
     connection: KafkaConnection, topics: list[str], request: pytest.FixtureRequest
 ) -> Iterator[TopicWriter]:
-    """A writer of either way of writing."""
+    """A writer of each of the two implementations."""
     writer = TopicWriter(
         connection,
         whole_batches=request.param,
@@ -44,7 +44,7 @@ def any_writer(
 def test_records_arrive_whole_and_in_order(
     any_writer: TopicWriter, topics: list[str], start_reader: StartReader
 ) -> None:
-    """Over many batches, topics and publications; null, empty and arbitrary bytes included."""
+    """Over many batches, topics and publications, with null, empty and arbitrary bytes."""
     sent = [
         Outgoing(topic, number % PARTITIONS, b"k%d" % number, b"v%d" % number * 20)
         for number in range(1200)
@@ -59,7 +59,7 @@ def test_records_arrive_whole_and_in_order(
     publications.append(any_writer.publish(odd))
     for publication in publications:
         publication.wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     start_reader(owner)
     records = owner.wait_for_records(len(sent) + len(odd))
 
@@ -89,7 +89,7 @@ def test_a_record_that_is_too_large_fails_alone(
     )
     with pytest.raises(RecordTooLargeError):
         publication.wait(20)
-    owner = NotingOwner()
+    owner = RecordingOwner()
     start_reader(owner)
     owner.wait_for_records(2)
 
@@ -97,10 +97,10 @@ def test_a_record_that_is_too_large_fails_alone(
     assert owner.values() == {(topics[0], 0): [b"before", b"after"]}
 
 
-def test_a_topic_or_partition_that_is_not_there_fails_alone(
+def test_a_missing_topic_or_partition_fails_alone(
     any_writer: TopicWriter, topics: list[str], unique: str
 ) -> None:
-    """And says what to do."""
+    """The error says what to do."""
     publication = any_writer.publish(
         [
             Outgoing(f"{unique}-unknown", 0, b"k", b"v"),
@@ -115,8 +115,8 @@ def test_a_topic_or_partition_that_is_not_there_fails_alone(
     assert isinstance(publication.failures[1], TopicMissingError)
 
 
-def test_a_topics_own_limit_is_heeded(connection: KafkaConnection, unique: str) -> None:
-    """A topic may take less than our batches hold; only the record that is too large fails."""
+def test_a_topics_own_limit_is_respected(connection: KafkaConnection, unique: str) -> None:
+    """A topic may accept less than our batches contain; only the record that is too large fails."""
     make_topic(connection, unique, limit=3000)
     writer = TopicWriter(connection)
     writer.start([unique])
@@ -130,8 +130,8 @@ def test_a_topics_own_limit_is_heeded(connection: KafkaConnection, unique: str) 
     assert list(publication.failures) == [40]
 
 
-def test_each_topic_has_a_limit_of_its_own(connection: KafkaConnection, unique: str) -> None:
-    """What is too large for one is not for another: a poison record goes to the dead letters."""
+def test_limits_of_topics_are_independent(connection: KafkaConnection, unique: str) -> None:
+    """A record that is too large for one topic fits in another, such as the dead letters."""
     make_topic(connection, f"{unique}-small", limit=3000)
     make_topic(connection, f"{unique}-large", limit=6_000_000)
     topics = [f"{unique}-small", f"{unique}-large"]
@@ -146,10 +146,10 @@ def test_each_topic_has_a_limit_of_its_own(connection: KafkaConnection, unique: 
 
 
 @pytest.mark.parametrize("whole_batches", [True, False])
-def test_a_limit_that_was_raised_is_heeded(
+def test_a_raised_limit_is_respected(
     connection: KafkaConnection, unique: str, whole_batches: bool
 ) -> None:
-    """By a writer that runs, also if it is above those of all other topics."""
+    """By a running writer, also if it is above the limits of all other topics."""
     make_topic(connection, unique, limit=3000)
     writer = TopicWriter(connection, whole_batches=whole_batches)
     writer.start([unique])
@@ -160,10 +160,10 @@ def test_a_limit_that_was_raised_is_heeded(
     writer.close()
 
 
-def test_a_batch_that_a_topic_takes_only_in_parts_is_written_in_parts(
+def test_a_batch_above_the_limit_of_its_topic_is_split(
     connection: KafkaConnection, unique: str
 ) -> None:
-    """Its limit may be lowered while we write to it."""
+    """The limit may be lowered while we write to the topic."""
     make_topic(connection, unique, limit=3000)
     writer = TopicWriter(connection)
     writer.start()
@@ -175,7 +175,7 @@ def test_a_batch_that_a_topic_takes_only_in_parts_is_written_in_parts(
 def test_the_writer_survives_a_record_that_only_the_broker_finds_too_large(
     connection: KafkaConnection, unique: str
 ) -> None:
-    """It ends the client's idempotent producer; ours starts another."""
+    """It ends the client's idempotent producer; the writer starts another."""
     make_topic(connection, unique, limit=3000)
     writer = TopicWriter(connection)
     writer.start()
@@ -186,10 +186,10 @@ def test_the_writer_survives_a_record_that_only_the_broker_finds_too_large(
 
 
 @pytest.mark.parametrize("whole_batches", [True, False])
-def test_only_the_record_that_the_broker_finds_too_large_is_called_so(
+def test_only_the_record_that_the_broker_rejects_is_called_too_large(
     connection: KafkaConnection, unique: str, whole_batches: bool
 ) -> None:
-    """It ends the producer, which gives up its neighbours: they may be published again."""
+    """It ends the producer, which fails its neighbours: they may be published again."""
     make_topic(connection, unique, limit=3000)
     writer = TopicWriter(connection, whole_batches=whole_batches)
     writer.start()

@@ -1,4 +1,4 @@
-"""Clients' keys on SQLite and PostgreSQL: a former database gets their dates, and old ones go."""
+"""Idempotency keys on SQLite and PostgreSQL: a migration dates them, old ones are deleted."""
 
 from pathlib import Path
 
@@ -26,20 +26,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def open_store(database: str) -> Store:
-    """As a worker opens it."""
+    """Open the store as a worker does."""
     return Store(database, Registry([PLACE_ORDER]), 4)
 
 
 def forget(store: Store, before: float, now: float) -> int:
-    """A whole round; how many were forgotten."""
+    """Delete old keys in a whole round; return their number."""
     forgetting = KeyRound(store, before, now)
     while not forgetting.done:
         forgetting.step()
     return forgetting.keys
 
 
-def test_a_former_database_is_upgraded_and_its_keys_go_in_the_end(database: str) -> None:
-    """A while after they were first seen; those with a date by that."""
+def test_keys_of_a_former_database_are_dated_and_deleted_later(database: str) -> None:
+    """Some time after they were first seen; those with a date, by their date."""
     store = open_store(database)
     with store.db.transaction() as cursor:
         for statement in FORMER:

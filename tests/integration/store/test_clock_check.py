@@ -1,4 +1,4 @@
-"""The clock of a real PostgreSQL server beside the one of this machine."""
+"""The clock of a real PostgreSQL server compared with the one of this machine."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def db(postgres_url: str) -> Iterator[Connection]:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("ahead", "database"), [(3600.0, "behind"), (-3600.0, "ahead")])
-def test_a_clock_that_differs_is_warned_of_with_the_figure(
+def test_a_clock_that_differs_is_logged_with_the_difference(
     db: Connection, ahead: float, database: str
 ) -> None:
     """In either direction."""
@@ -34,8 +34,8 @@ def test_a_clock_that_differs_is_warned_of_with_the_figure(
 
 
 @pytest.mark.postgres
-def test_a_clock_that_is_right_is_not_warned_of(db: Connection) -> None:
-    """What a query takes is no difference."""
+def test_an_accurate_clock_is_not_logged(db: Connection) -> None:
+    """The duration of the query does not count as a difference."""
     with captured_logs() as lines:
         warn_of_clock(db)
 
@@ -43,7 +43,7 @@ def test_a_clock_that_is_right_is_not_warned_of(db: Connection) -> None:
 
 
 def test_sqlite_has_the_clock_of_this_machine() -> None:
-    """Nothing is asked."""
+    """No query is made."""
     db = connect("sqlite://")
 
     assert 0.0 == clock_difference(db, lambda: 0.0)

@@ -1,4 +1,4 @@
-"""Intakes of several processes on one PostgreSQL: each order once, and no lock for all of them."""
+"""Intakes of several processes on one PostgreSQL: each order once, and no global lock."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ INTAKES = 4
 
 @pytest.fixture
 def intakes(postgres_url: str) -> Iterator[list[Intake]]:
-    """Each with a connection of its own, as in processes of their own."""
+    """Several intakes, each with its own connection, as in separate processes."""
     with ExitStack() as logs:
         Store(postgres_url, Registry(()), 4).close()
         made = []
@@ -43,8 +43,8 @@ def count(url: str, table: str) -> int:
     return number
 
 
-def test_of_one_order_one_intake_is_the_first(intakes: list[Intake], postgres_url: str) -> None:
-    """The same orders at the same time, in orders that lock each other out, with one more each."""
+def test_only_one_intake_stores_an_order(intakes: list[Intake], postgres_url: str) -> None:
+    """The same orders at once, in sequences that could deadlock, and one more order each."""
     orders = [an_order(f"o-{n}") for n in range(300)]
 
     def take(number: int) -> list[tuple[str, Verdict]]:
@@ -67,10 +67,10 @@ def test_of_one_order_one_intake_is_the_first(intakes: list[Intake], postgres_ur
     assert (304, 304) == (count(postgres_url, "order_keys"), count(postgres_url, "log"))
 
 
-def test_a_clients_key_belongs_to_the_first_order_that_came_with_it(
+def test_an_idempotency_key_belongs_to_its_first_order(
     intakes: list[Intake], postgres_url: str
 ) -> None:
-    """Whatever comes at the same time."""
+    """Also under concurrent requests."""
     for round_ in range(20):
 
         def take(number: int, round_: int = round_) -> Verdict:
@@ -85,8 +85,8 @@ def test_a_clients_key_belongs_to_the_first_order_that_came_with_it(
     assert 20 == count(postgres_url, "log")
 
 
-def test_an_intake_waits_for_no_other_order(intakes: list[Intake]) -> None:
-    """A transaction of another intake is open meanwhile; the one that moves the mark would wait."""
+def test_an_intake_does_not_wait_for_other_orders(intakes: list[Intake]) -> None:
+    """A transaction of another intake is open meanwhile; only moving the mark would wait for it."""
     first, second = intakes[0], intakes[1]
     with first._log.transaction() as cursor:
         first._log.db.together(cursor)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL over a network: TLS, several hosts, and peers that say nothing."""
+"""Connections to PostgreSQL over a network: TLS, several hosts, and silent peers."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ client_tls_key_file = {0}/server.key
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
-    """A folder with the certificate and key of 127.0.0.1, and a certificate of somebody else."""
+    """A folder with the certificate and key of 127.0.0.1, and another certificate."""
     folder = tmp_path / "certificates"
     folder.mkdir()
     for name in ("server", "other"):
@@ -48,7 +48,7 @@ def certificates(tmp_path: Path) -> Path:
 def pooler(
     request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str
 ) -> Iterator[PgBouncer]:
-    """Reached over TCP; with TLS if the test asks for it."""
+    """A pooler that listens on TCP; with TLS if the test asks for it."""
     need_pgbouncer()
     more = getattr(request, "param", "")
     if more:
@@ -65,7 +65,7 @@ def with_query(url: str, **query: object) -> str:
 
 
 def open_connection(url: str) -> PostgresConnection:
-    """A worker's connection."""
+    """Open a connection as a worker does."""
     made = connect(url)
     assert isinstance(made, PostgresConnection)
     return made
@@ -76,7 +76,7 @@ def open_connection(url: str) -> PostgresConnection:
 def test_a_server_is_verified_by_the_root_that_the_url_names(
     pooler: PgBouncer, certificates: Path
 ) -> None:
-    """For workers and for readers; a server that another root vouches for is refused by name."""
+    """For workers and for readers; a server with another root is refused by name."""
     right = with_query(pooler.url(), sslmode="verify-full", sslrootcert=certificates / "server.crt")
     db = open_connection(right)
     assert [(1,)] == list(db.rows("SELECT 1", ()))
@@ -95,7 +95,7 @@ def test_a_server_is_verified_by_the_root_that_the_url_names(
 
 @pytest.mark.postgres
 def test_a_server_without_tls_is_refused_if_the_url_asks_for_it(pooler: PgBouncer) -> None:
-    """Nothing is sent to it."""
+    """Nothing is sent to the server."""
     with pytest.raises(StoreUnavailableError, match="server does not support SSL"):
         open_connection(with_query(pooler.url(), sslmode="require"))
 
@@ -107,7 +107,7 @@ def test_a_server_without_tls_is_refused_if_the_url_asks_for_it(pooler: PgBounce
 def test_a_peer_that_is_gone_is_noticed(
     pooler: PgBouncer, query: dict[str, int], idle: int, untaken: int
 ) -> None:
-    """By the kernel, in the times that the URL or the defaults give."""
+    """By the kernel, after the times in the URL or the defaults."""
     db = open_connection(with_query(pooler.url(), **query))
     session = db._session
     assert session
@@ -129,7 +129,7 @@ def test_a_peer_that_is_gone_is_noticed(
 @pytest.mark.postgres
 @pytest.mark.parametrize("pooler", ["", "ignore_startup_parameters = options"], indirect=True)
 def test_options_are_kept_behind_a_pooler(pooler: PgBouncer) -> None:
-    """Whether it refuses them or drops them; what cannot be kept is refused."""
+    """Also if it rejects or drops them; options that cannot be kept are refused."""
     options = r"-c search_path=shop --application-name=it\ is\ 100%\ o'clock"
     db = open_connection(with_query(pooler.url(), options=options))
     shown = "SELECT current_setting('search_path'), current_setting('application_name')"
@@ -155,7 +155,7 @@ def test_options_are_kept_behind_a_pooler(pooler: PgBouncer) -> None:
     ],
 )
 def test_several_hosts_are_given_in_either_form(url: str) -> None:
-    """The one that can be written is taken, unless the URL says otherwise."""
+    """The writable one is used, unless the URL says otherwise."""
     given = parameters(parsed(url))
 
     assert ("db1,db2", "5433,5432", "u", "p", "shop", "require", "read-write") == tuple(

@@ -1,4 +1,4 @@
-"""Tables of an app's own entities are fitted to their classes, on SQLite and PostgreSQL."""
+"""Tables of an app's entities are adapted to their classes, on SQLite and PostgreSQL."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ TABLE = "fitted_seats"
 
 
 class Seat(Entity):
-    """As it was at first."""
+    """The first version of the entity."""
 
     table: ClassVar[str] = TABLE
     order_id: str
@@ -93,7 +93,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def tables() -> Iterator[None]:
-    """Forget the classes of the test: a process has one class for each table."""
+    """Remove the classes of the test: a process has one class for each table."""
     yield
     forget()
 
@@ -107,7 +107,7 @@ def opened(database: str, entity: type[Entity]) -> Store:
     """Open the store of a program that has this class."""
     forget()
     table = table_of(entity)
-    if TABLE not in metadata.tables:  # it was forgotten
+    if TABLE not in metadata.tables:  # the class was removed
         metadata._add_table(TABLE, None, table)
     return Store(database, Registry(()), 4, entities=(entity,))
 
@@ -131,15 +131,15 @@ def seats(database: str, entity: type[Entity]) -> list[Any]:
 
 
 def test_a_new_field_with_a_default_becomes_a_column(database: str) -> None:
-    """Old rows have the default; what has been written before is kept."""
+    """Old rows have the default; stored values are kept."""
     filled(database)
 
     for _ in range(2):
         assert [SeatWithMore(order_id="o-1", row=3)] == seats(database, SeatWithMore)
 
 
-def test_a_former_program_may_go_on_after_it(database: str) -> None:
-    """While workers are replaced one by one."""
+def test_a_former_program_can_continue_afterwards(database: str) -> None:
+    """So that workers can be replaced one by one."""
     filled(database)
     seats(database, SeatWithMore)
 
@@ -166,10 +166,10 @@ def test_a_column_that_an_index_needs_is_added_with_its_default(database: str) -
         (SeatOfFlight, r"lacks the column 'flight' of its key"),
     ],
 )
-def test_what_needs_a_decision_is_refused(
+def test_a_change_that_needs_a_decision_is_refused(
     database: str, entity: type[Entity], problem: str
 ) -> None:
-    """At start, before a record comes; the table is left as it is."""
+    """At the start, before any record is handled; the table is not changed."""
     filled(database)
     with pytest.raises(
         EntityTableError, match=f"the table '{TABLE}' of {entity.__name__} {problem}"
@@ -187,7 +187,7 @@ def test_a_renamed_field_is_refused(database: str) -> None:
 
 
 def test_two_programs_that_start_at_once_both_start(database: str) -> None:
-    """One adds the columns, and the other finds them."""
+    """One adds the columns, the other finds them."""
     filled(database)
     forget()
     metadata._add_table(TABLE, None, table_of(SeatWithMore))

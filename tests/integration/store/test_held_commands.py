@@ -1,4 +1,4 @@
-"""Commands that lack an approval are held back on PostgreSQL as on SQLite."""
+"""Commands without the required approval are held back on PostgreSQL as on SQLite."""
 
 import pytest
 
@@ -17,8 +17,8 @@ class Silent(SimulatedGateway):
 
 
 @pytest.mark.postgres
-def test_a_command_without_its_approval_waits_on_postgresql(postgres_url, tmp_path, monkeypatch):
-    """One that was asked for without the setting, and a record; an approval sends it again."""
+def test_a_command_without_its_approval_is_held_on_postgresql(postgres_url, tmp_path, monkeypatch):
+    """A command sent without the setting, and a record; the approval sends the command again."""
     limits = {"approval_above": (("EUR", 100),)}
     with EmbeddedSystem(
         tmp_path, database=postgres_url, gateway=Silent(), settings=limits

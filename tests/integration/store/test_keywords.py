@@ -89,6 +89,7 @@ def found(database: str, sku: str) -> str:
 
 def test_each_sku_of_a_block_has_one_row(database) -> None:
     """However many orders have it, however often they are stored, and after a restart."""
+    count = 0
     for _ in range(2):
         with opened(database) as store:
             claim = store.claim(["log"], ALL)

@@ -1,4 +1,4 @@
-"""Databases of former versions, as those versions left them, on SQLite and on PostgreSQL."""
+"""Migrations of databases written by former versions, on SQLite and on PostgreSQL."""
 
 import contextlib
 import signal
@@ -52,7 +52,7 @@ CANCELLED = (
     "pay-cancelled", "parked-mail",
 )  # fmt: skip
 ENDS = dict.fromkeys(COMPLETED, "COMPLETED") | dict.fromkeys(CANCELLED, "CANCELLED")
-"""How each order's saga ends once every service answers."""
+"""The final status of each order's saga, once every service answers."""
 KAFKA: dict[str, Any] = {"kafka": "nobody.invalid:9092", "partitions": PARTITIONS}
 
 
@@ -66,14 +66,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def former(database: str) -> str:
-    """One of version 1, with the sagas of orders."""
+    """A database of version 1, with the sagas of orders."""
     restore("orders", database)
     return database
 
 
 @contextlib.contextmanager
 def connected(database: str) -> Iterator[Connection]:
-    """A connection of a worker."""
+    """Open a connection of a worker."""
     db = connect(database)
     try:
         yield db
@@ -82,7 +82,7 @@ def connected(database: str) -> Iterator[Connection]:
 
 
 def migrated(database: str) -> list[int]:
-    """Migrate it; the versions that were made."""
+    """Migrate it; return the versions that were applied."""
     made: list[int] = []
     with connected(database) as db:
         migrate(db, lambda migration: made.append(migration.version))
@@ -100,7 +100,7 @@ def content(database: str) -> dict[str, list[tuple[object, ...]]]:
 
 
 def paused(database: str) -> dict[str, int]:
-    """How many messages are kept for each that is paused."""
+    """The number of deferred messages, by paused service."""
     with reading(database) as db:
         return {pause.name: pause.kept for pause in pauses_that_last(db)}
 
@@ -112,8 +112,8 @@ def outcomes(database: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_what_was_in_flight_is_driven_to_its_end(name, database, tmp_path) -> None:
-    """Every saga, whatever step it was in; pauses are kept, and what waits for them."""
+def test_sagas_in_flight_reach_their_end(name, database, tmp_path) -> None:
+    """In every state of a step; pauses and deferred messages are kept."""
     restore(name, database)
     versions = migrated(database)
     sagas, services = EVERYTHING[name]
@@ -143,8 +143,8 @@ def test_what_was_in_flight_is_driven_to_its_end(name, database, tmp_path) -> No
         assert ["COMPLETED", "CANCELLED", "CANCELLED"] == returned
 
 
-def test_orders_that_were_pruned_and_keys_that_were_used_are_known(former) -> None:
-    """Whoever brings them again is told so."""
+def test_pruned_orders_and_used_keys_are_known(former) -> None:
+    """They are recognised when they are submitted again."""
     migrated(former)
     with EmbeddedLog(former, PARTITIONS) as log:
         verdicts = Intake(log).take(
@@ -185,7 +185,7 @@ def test_every_order_is_found_by_its_skus(former, monkeypatch: pytest.MonkeyPatc
 
 
 def test_dead_letters_can_be_read_and_replayed(former, tmp_path) -> None:
-    """With what was done about them before."""
+    """With the actions on them so far."""
     migrated(former)
     with EmbeddedSystem(tmp_path, database=former, began=B53E8B7_ENDED) as system:
         letters = DeadLetterOperations(system.log, system.clock)
@@ -200,8 +200,8 @@ def test_dead_letters_can_be_read_and_replayed(former, tmp_path) -> None:
     assert ["replayed", "discarded", "replayed", None, None] == after
 
 
-def test_records_that_were_not_published_are_still_to_be(former) -> None:
-    """Those of a worker, and those of a submitter."""
+def test_unpublished_records_stay_in_the_outbox(former) -> None:
+    """Records of a worker, and records of a submitter."""
     migrated(former)
     with contextlib.closing(Store(former, Registry(()), PARTITIONS)) as store:
         of_worker = store.outbox.unpublished([*range(PARTITIONS)])
@@ -212,13 +212,13 @@ def test_records_that_were_not_published_are_still_to_be(former) -> None:
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_a_migrated_database_is_made_as_a_new_one_is(name, database) -> None:
+def test_a_migrated_database_has_the_schema_of_a_new_one(name, database) -> None:
     """The same columns of the same types, and the same indexes."""
     restore(name, database)
     migrated(database)
     sagas, services = EVERYTHING[name]
     settings, registry = Settings(database=database, **KAFKA), Registry(sagas)
-    open_store(settings, registry, services).close()  # a service that is new brings its table
+    open_store(settings, registry, services).close()  # a service that was added adds its table
     migrated_schema = schema(database)
     with connected(database) as db, db.transaction() as cursor:
         for table in db.columns():
@@ -230,7 +230,7 @@ def test_a_migrated_database_is_made_as_a_new_one_is(name, database) -> None:
 
 
 def schema(database: str) -> dict[str, object]:
-    """Each column and each index, as the database tells them."""
+    """Each column and each index, from the database's catalogue."""
     with connected(database) as db:
         if db.dialect == "sqlite":
             columns = db.rows(
@@ -256,8 +256,8 @@ def schema(database: str) -> dict[str, object]:
         }
 
 
-def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(former) -> None:
-    """The statements, and how many rows each changes."""
+def test_a_dry_run_lists_the_statements_and_changes_nothing(former) -> None:
+    """With the number of rows that each statement would change."""
     before = content(former)
     with connected(former) as db:
         planned = plan(db)
@@ -270,8 +270,8 @@ def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(former) -> None:
     assert [4] == [rows for says, rows in steps.items() if says.startswith("INSERT INTO submitted")]
 
 
-def test_a_database_of_before_any_version_gets_what_it_lacks(former) -> None:
-    """Keys without a date, dead letters without an index, nothing to prune or to pause."""
+def test_a_database_without_a_version_is_completed(former) -> None:
+    """It lacks the dates of keys, the index of dead letters, pruning and pauses."""
     with connected(former) as db, db.transaction() as cursor:
         for statement in (
             "DROP TABLE idempotency_keys", "DROP INDEX log_letters", "DROP INDEX log_left",
@@ -293,7 +293,7 @@ def test_a_database_of_before_any_version_gets_what_it_lacks(former) -> None:
 
 
 def test_a_database_of_another_version_is_refused(former) -> None:
-    """An older one by whoever does not migrate, a newer one by everybody; neither is touched."""
+    """An older one by processes that do not migrate, a newer one by all; neither is changed."""
     before = content(former)
     with pytest.raises(OldDatabaseError, match=f"version 1, .* needs {NEWEST}: .*database migrate"):
         Store(former, Registry(()), PARTITIONS)
@@ -311,8 +311,8 @@ def test_a_database_of_another_version_is_refused(former) -> None:
         pass
 
 
-def test_a_worker_of_the_former_version_can_go_on_no_more(former) -> None:
-    """It reads and writes a column that is there no longer, and says so."""
+def test_a_worker_of_the_former_version_fails_after_the_migration(former) -> None:
+    """It uses a column that no longer exists, and its error says so."""
     migrated(former)
     with connected(former) as db, pytest.raises(StoreError, match="progress"):
         next(db.rows("SELECT progress, saga, version FROM sagas", ()), None)
@@ -330,7 +330,7 @@ migrate(db, lambda migration: print(migration.version, flush=True))
 
 
 def test_two_processes_that_migrate_at_once_run_each_migration_once(former) -> None:
-    """One waits for the other, and finds it done."""
+    """One waits for the other, and finds the migration done."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", MIGRATE, former], cwd=ROOT, text=True,
@@ -368,8 +368,8 @@ preparation.migrate(connect(sys.argv[1]))
 """
 
 
-def test_a_migration_that_was_interrupted_is_done_by_the_next_run(former) -> None:
-    """Killed in the middle of the second: the first is there whole, of the second nothing."""
+def test_an_interrupted_migration_is_continued_by_the_next_run(former) -> None:
+    """Killed in the middle of the second migration: the first is stored, the second is not."""
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, former], cwd=ROOT, timeout=60)
     with connected(former) as db:
         version, names = version_of(db), db.names()
@@ -384,7 +384,7 @@ def test_a_migration_that_was_interrupted_is_done_by_the_next_run(former) -> Non
 
 
 def test_a_saga_that_cannot_be_read_stops_the_migration(former) -> None:
-    """It is named, and the database stays as it was."""
+    """The error names the saga, and the database is not changed."""
     with connected(former) as db, db.transaction() as cursor:
         cursor.execute("UPDATE sagas SET progress = '[1]' WHERE order_id = 'held'")
     before = content(former)

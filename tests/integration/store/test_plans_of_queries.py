@@ -1,7 +1,7 @@
-"""Whatever people ask, no query reads all orders there ever were: on SQLite, and on PostgreSQL.
+"""No query of an operator reads the whole history of orders, on SQLite or PostgreSQL.
 
-On SQLite the steps of its virtual machine are counted, beside a history of a thousand orders and
-beside ten times as many. On PostgreSQL the plans are read: none may scan a table that grows.
+On SQLite the steps of its virtual machine are counted, with a history of a thousand orders and with
+ten times as many. On PostgreSQL the plans are read: none may scan a table that grows.
 """
 
 import re
@@ -42,7 +42,7 @@ from order_sagas.system.order_app import APP
 
 PARTITIONS = 4
 RECENT = 30
-"""Orders in flight, and as many that wait, whatever the history."""
+"""Number of orders in flight, and of waiting ones, independent of the history."""
 
 HISTORY = (
     "INSERT INTO order_keys (no, order_id, shard, fingerprint) SELECT n, 'h-' || n, n % 4, 'f' "
@@ -66,7 +66,7 @@ HISTORY = (
     "INSERT INTO log (topic, partition, key, value, handled, appended_at, role) SELECT "
     "'stock-events', n % 4, NULL, NULL, 3, 1, 'stock' FROM numbers",
 )
-"""Orders that ended, half of them pruned; of every fifth, cancelled. All was handled long ago."""
+"""The history: ended orders, half of them pruned, every fifth cancelled, all handled long ago."""
 LATELY = (
     "INSERT INTO order_keys (no, order_id, shard, fingerprint) SELECT n, 'r-' || n, n % 4, 'f' "
     "FROM numbers",
@@ -85,7 +85,7 @@ INSERTED = {"sqlite": "randomblob(16)", "postgresql": "decode('00', 'hex')"}
 
 @attrs.frozen
 class Asked:
-    """A question, and the tables of which it may read every row: none of them is of orders."""
+    """A query, and the tables of which it may read every row: none of them is of orders."""
 
     ask: Callable[[sa.Connection], Any]
     counts: bool = False
@@ -105,7 +105,7 @@ SEARCHES = {
     "start": Search(started_to=-1e6),
     "end": Search(ended_from=3.0),
 }
-"""What an index answers."""
+"""Queries that use an index."""
 WINDOWS = {
     "SKU of many": Search(sku="PEN", currency="NONE"),
     "beginning of many": Search(prefix="h-", currency="NONE"),
@@ -113,7 +113,7 @@ WINDOWS = {
     "end of many": Search(ended_from=0.0, currency="NONE"),
     "status of many": Search(statuses=("COMPLETED",), reason="NONE"),
 }
-"""What is searched in windows."""
+"""Searches in windows."""
 QUESTIONS = {
     "orders": Asked(lambda db: queries.orders(db, (), 20)),
     **{
@@ -189,7 +189,7 @@ QUESTIONS = {
 
 
 def fill(database: str, history: int) -> None:
-    """So many orders of the past, and a few of today; the mark is where a worker would have it."""
+    """Store a number of old orders and a few new ones, with the mark as a worker sets it."""
     store = Store(database, Registry([PLACE_ORDER]), PARTITIONS)
     store.claim(["log"], [*range(PARTITIONS)])
     with store.db.transaction() as cursor:
@@ -217,7 +217,7 @@ def fill(database: str, history: int) -> None:
 
 @pytest.fixture(scope="module")
 def small_and_large(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """SQLite databases with a little history, and with ten times as much."""
+    """SQLite databases with a small history, and with one ten times as large."""
     made = []
     for history in (1000, 10_000):
         made.append(f"sqlite:///{tmp_path_factory.mktemp('history') / 'orders.db'}")
@@ -226,7 +226,7 @@ def small_and_large(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]
 
 
 def steps(database: str, ask: Callable[[sa.Connection], Any]) -> int:
-    """Steps of SQLite's virtual machine that a question takes."""
+    """The steps of SQLite's virtual machine for a query."""
     counted = 0
 
     def count() -> int:
@@ -245,15 +245,15 @@ def steps(database: str, ask: Callable[[sa.Connection], Any]) -> int:
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search looks at one window, of less than these histories."""
+    """Limit a search to one window, which is smaller than these histories."""
     monkeypatch.setattr(search, "WINDOW", 400)
     monkeypatch.setattr(search, "FEW", 200)
     monkeypatch.setattr(search, "BUDGET", -1.0)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_longer_history_makes_no_question_longer(name: str, small_and_large) -> None:
-    """But to count all of it, which reads one index."""
+def test_a_longer_history_slows_down_no_query(name: str, small_and_large) -> None:
+    """Except for counting all orders, which reads one index."""
     asked = QUESTIONS[name]
     few, many = (steps(database, asked.ask) for database in small_and_large)
 
@@ -265,7 +265,7 @@ def test_a_longer_history_makes_no_question_longer(name: str, small_and_large) -
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_no_question_scans_a_table_without_an_index(name: str, small_and_large) -> None:
+def test_no_query_scans_a_table_without_an_index(name: str, small_and_large) -> None:
     """SQLite's own plans: `SCAN` only of an index, of a few rows, or of the newest first."""
     scanned = set()
     with reading(small_and_large[0]) as db:
@@ -285,8 +285,8 @@ def test_no_question_scans_a_table_without_an_index(name: str, small_and_large) 
 
 
 @pytest.mark.postgres
-def test_no_question_scans_a_growing_table_on_postgresql(postgres_url: str) -> None:
-    """With enough rows for its planner to care, and with its statistics."""
+def test_no_query_scans_a_growing_table_on_postgresql(postgres_url: str) -> None:
+    """With enough rows and statistics for the planner to choose indexes."""
     fill(postgres_url, 20_000)
     engine = reading_engine(postgres_url)
     scans: dict[str, set[str]] = {}
@@ -307,7 +307,7 @@ def test_no_question_scans_a_growing_table_on_postgresql(postgres_url: str) -> N
                     for each in re.findall(r"Seq Scan on (\w+)", line)
                     if each in GROWING
                 }
-                if found and not (asked.counts or asked.windowed):  # a window is all of these rows
+                if found and not (asked.counts or asked.windowed):  # a window has all rows
                     scans[name] = found
     engine.dispose()
 
@@ -318,7 +318,7 @@ OF_THE_EMBEDDED_LOG = (
     "records that wait", "records that wait for roles", "whether any waits", "loads that wait",
     "messages of an order",
 )  # fmt: skip
-"""What is never asked of PostgreSQL, which has no embedded log."""
+"""Queries of the embedded log, which are not made on PostgreSQL."""
 GROWING = ("order_keys", "orders", "sagas", "reservations", "payments", "notifications", "pruned",
            "log")  # fmt: skip
 
@@ -326,7 +326,7 @@ GROWING = ("order_keys", "orders", "sagas", "reservations", "payments", "notific
 def statements_of(
     db: sa.Connection, ask: Callable[[sa.Connection], Any]
 ) -> Iterator[tuple[str, Any]]:
-    """The statements of a question, with their parameters."""
+    """The statements of a query, with their parameters."""
     seen: list[tuple[str, Any]] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
@@ -340,8 +340,8 @@ def statements_of(
     yield from seen
 
 
-def test_what_submitters_left_is_found_among_what_workers_have_in_hand(tmp_path: Path) -> None:
-    """By an index of theirs alone, and so many at a time."""
+def test_unpublished_records_of_submitters_are_found_by_an_index(tmp_path: Path) -> None:
+    """A partial index of theirs, read in limited portions among many records of workers."""
     store = Store(f"sqlite:///{tmp_path / 'orders.db'}", Registry(()), PARTITIONS)
     with store.db.transaction() as cursor:
         for consumer, count in (("order-sagas", 500), (SUBMITTED, 5)):
@@ -359,8 +359,8 @@ def test_what_submitters_left_is_found_among_what_workers_have_in_hand(tmp_path:
     assert not any("SCAN outbox" in line for line in plan)
 
 
-def test_the_snapshot_of_http_reads_what_is_in_flight_alone(small_and_large) -> None:
-    """All of it, its totals apart: those are counted by an index, and less often."""
+def test_the_snapshot_of_http_reads_only_orders_in_flight(small_and_large) -> None:
+    """Except for its totals, which are counted with an index, and less often."""
     for database in small_and_large:
         reader = ReadModel(database, Registry([PLACE_ORDER]))
         snapshot = reader.snapshot()
@@ -370,15 +370,15 @@ def test_the_snapshot_of_http_reads_what_is_in_flight_alone(small_and_large) -> 
         assert RECENT // 2 == snapshot.orders["SUBMITTED"]
 
 
-def test_the_mark_passes_what_is_stored_and_lists_what_is_not(tmp_path: Path) -> None:
-    """An order that still waits then is listed until it is stored."""
+def test_the_mark_passes_stored_orders_and_lists_waiting_ones(tmp_path: Path) -> None:
+    """An order that still waits is listed until it is stored."""
     database = f"sqlite:///{tmp_path / 'orders.db'}"
     fill(database, 3 * CHUNK)
     store = Store(database, Registry([PLACE_ORDER]), PARTITIONS)
     with store.db.transaction() as cursor:
         cursor.execute("UPDATE meta SET value = '0' WHERE name = 'stored_up_to'")
         cursor.execute("DELETE FROM orders WHERE no IN (2, 4, 14000)")
-        # Two numbers without a fingerprint, of which one holds goods.
+        # Two order numbers without a fingerprint, one of which holds goods.
         cursor.execute("UPDATE order_keys SET fingerprint = NULL WHERE no IN (6, 8)")
         cursor.execute("DELETE FROM orders WHERE no IN (6, 8)")
         cursor.execute("UPDATE reservations SET status = 'RELEASED' WHERE no = 8")
@@ -404,12 +404,12 @@ def test_the_mark_passes_what_is_stored_and_lists_what_is_not(tmp_path: Path) ->
 
 
 def waiting(database: str) -> set[str]:
-    """The ids of the orders that wait."""
+    """The ids of the waiting orders."""
     with reading(database) as db:
         return {row["order_id"] for row in queries.orders(db, (queries.SUBMITTED,))}
 
 
 def goods_held(database: str) -> int:
-    """Pieces that are held."""
+    """The number of held pieces."""
     with reading(database) as db:
         return sum(int(row["held"]) for row in queries.stock(db))

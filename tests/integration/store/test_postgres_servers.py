@@ -1,4 +1,4 @@
-"""PostgreSQL as people configure it: options of the URL, read-only sessions, encodings."""
+"""PostgreSQL with various configurations: options of the URL, read-only sessions, encodings."""
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -22,7 +22,7 @@ def run(url: str, statement: str) -> None:
 
 
 def test_options_of_the_url_are_kept_on_every_connection(postgres_url: str) -> None:
-    """Tables in one schema and reads from another would look like an empty database."""
+    """Otherwise tables would be made in one schema and read from another, seemingly empty one."""
     run(postgres_url, "CREATE SCHEMA shop")
     db = connect(postgres_url, "-csearch_path=shop")
     try:
@@ -38,8 +38,8 @@ def test_options_of_the_url_are_kept_on_every_connection(postgres_url: str) -> N
     elsewhere.close()
 
 
-def test_a_server_that_is_read_only_counts_as_an_outage(postgres_url: str) -> None:
-    """After a failover it is writable again, or another server is."""
+def test_a_read_only_server_counts_as_an_outage(postgres_url: str) -> None:
+    """After a failover, it or another server is writable again."""
     run(postgres_url, "CREATE TABLE t (n int)")
     db = connect(postgres_url, "-cdefault_transaction_read_only=on")
     try:
@@ -53,7 +53,7 @@ def test_a_server_that_is_read_only_counts_as_an_outage(postgres_url: str) -> No
 
 
 def test_a_limit_of_the_server_is_no_outage(postgres_url: str) -> None:
-    """It would be waited for without end."""
+    """Otherwise the worker would wait without end."""
     db = connect(postgres_url)
     try:
         with pytest.raises(StoreError, match="PostgreSQL: ") as raised:
@@ -64,7 +64,7 @@ def test_a_limit_of_the_server_is_no_outage(postgres_url: str) -> None:
 
 
 def test_a_database_that_is_not_utf_8_is_refused(postgres_url: str) -> None:
-    """A letter that it cannot store would end every worker later."""
+    """A character that it cannot store would end every worker later."""
     name = f"{make_url(postgres_url).database}_latin"
     run(postgres_url, f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:

@@ -1,4 +1,4 @@
-"""Readers write nothing and wait for no writer, and need no more than to be let read."""
+"""Readers write nothing, wait for no writer, and need only the right to read."""
 
 import os
 import shutil
@@ -33,8 +33,8 @@ def system(tmp_path):
         yield system
 
 
-def looked(database: str) -> tuple[object, ...]:
-    """What people ask for."""
+def read_everything(database: str) -> tuple[object, ...]:
+    """The queries that operators make."""
     with reading(database) as db:
         whole = queries.order(db, "o-1")
         asked = queries.orders(db), queries.stock(db), queries.saga_counts(db)
@@ -42,14 +42,14 @@ def looked(database: str) -> tuple[object, ...]:
     return (whole["payment"]["status"], *map(len, asked))
 
 
-def test_a_writer_keeps_no_reader_waiting(system) -> None:
-    """Not the lists, not the dead letters, not HTTP; nor does a database that fits need a write."""
+def test_no_reader_waits_for_a_writer(system) -> None:
+    """Lists, dead letters and HTTP; opening a database of the right version needs no write."""
     database = system.settings.database
     registry = system.parts.registry
-    before = looked(database)
+    before = read_everything(database)
     with system.store.db.transaction() as cursor:
         cursor.execute("DELETE FROM orders")
-        while_locked = looked(database)
+        while_locked = read_everything(database)
         letters = DeadLetterReader(EmbeddedAccess(system.settings).letters()).all()
         http = ReadModel(database, registry)
         page, snapshot = http.orders((), 10, None), http.snapshot()
@@ -79,23 +79,23 @@ def test_a_reader_cannot_write(system) -> None:
         db.execute(sa.text("DELETE FROM orders"))
 
 
-def test_a_database_on_a_disk_that_is_read_only_can_be_read(system) -> None:
-    """A copy that nobody has open, by a user who may write nothing there."""
-    expected = looked(system.settings.database)
-    list(system.store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)", ()))  # all is in the file itself
+def test_a_database_on_a_read_only_disk_can_be_read(system) -> None:
+    """A copy that no process has open, read by a user who may not write there."""
+    expected = read_everything(system.settings.database)
+    list(system.store.db.rows("PRAGMA wal_checkpoint(TRUNCATE)", ()))  # all is in the file
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "orders.db"
         shutil.copy(system.settings.database.removeprefix("sqlite:///"), copy)
         copy.chmod(0o444)
         copy.parent.chmod(0o555)
-        found = as_nobody(lambda: looked(f"sqlite:///{copy}"))
+        found = as_nobody(lambda: read_everything(f"sqlite:///{copy}"))
         copy.parent.chmod(0o755)
 
     assert repr(expected) == found
 
 
 def as_nobody(look: Callable[[], object]) -> str:
-    """What it answers, written out, in a process whose user owns nothing."""
+    """Call a function as the user `nobody` in a separate process; return its printed result."""
     answers, child_answers = os.pipe()
     if not (child := os.fork()):
         try:

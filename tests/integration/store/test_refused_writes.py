@@ -1,4 +1,4 @@
-"""What the database refuses at a commit costs the record at fault, and no other. Both databases."""
+"""If the database refuses a write at a commit, only the record at fault becomes a dead letter."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ CHECKS = {
     "BEGIN SELECT RAISE(ABORT, 'shop_rule: not in this shop'); END",
     "postgresql": "ALTER TABLE {table} ADD CONSTRAINT shop_rule CHECK ({column} NOT LIKE 'bad%%')",
 }
-"""Rules of a shop's own, by the kind of the database."""
+"""Constraints of a shop's administrator, by kind of database."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def system(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.fixture
 def plant(system: EmbeddedSystem) -> Plant:
-    """Runs statements of the shop's administrator."""
+    """Run statements of the shop's administrator."""
 
     def run(*statements: str) -> None:
         url = sa.make_url(system.settings.database)
@@ -63,10 +63,10 @@ def put(system: EmbeddedSystem, *order_ids: str) -> None:
 
 
 def letters(system: EmbeddedSystem) -> list[tuple[str, str, str]]:
-    """The dead letters: status and order of each, and its error."""
+    """The status, order id and error of each dead letter."""
     found = []
-    numbers = [number for number, *_ in system.log.letters()]
-    for _, _, value, headers in system.log.whole(numbers):
+    numbers = [number for number, *_ in system.log.dead_letters.letters()]
+    for _, _, value, headers in system.log.dead_letters.whole(numbers):
         fields = msgspec.json.decode(value or b"{}")
         error = dict(headers)[ABOUT[3]].decode()
         found.append((fields["status"], fields["orderId"], error))
@@ -74,10 +74,10 @@ def letters(system: EmbeddedSystem) -> list[tuple[str, str, str]]:
 
 
 @EVERY
-def test_one_record_that_is_refused_is_a_dead_letter_and_the_batch_is_committed(
+def test_a_refused_record_is_a_dead_letter_and_the_batch_is_committed(
     system: EmbeddedSystem, plant: Plant, kind: str
 ) -> None:
-    """The command, not the order: its saga is told by its deadline, as if nobody had answered."""
+    """The command, not the order. Its saga times out, as without a reply."""
     plant(CHECKS[kind].format(table="payments", column="order_id"))
     put(system, *[f"o-{n}" for n in range(20)], "bad", *[f"p-{n}" for n in range(20)])
 
@@ -89,7 +89,7 @@ def test_one_record_that_is_refused_is_a_dead_letter_and_the_batch_is_committed(
 
     system.advance(minutes(30))
 
-    assert "NEEDS_ATTENTION" == system.status("bad")  # what undoes it is refused as well
+    assert "NEEDS_ATTENTION" == system.status("bad")  # its compensation is refused as well
     assert {"PROCESS_PAYMENT", "ROLLBACK_PAYMENT"} == {status for status, _, _ in letters(system)}
 
 
@@ -97,11 +97,11 @@ def test_one_record_that_is_refused_is_a_dead_letter_and_the_batch_is_committed(
 def test_a_replayed_dead_letter_is_stored_once_the_rule_is_gone(
     system: EmbeddedSystem, plant: Plant, kind: str
 ) -> None:
-    """Its record is whole."""
+    """Its record is complete."""
     plant(CHECKS[kind].format(table="payments", column="order_id"))
     put(system, "bad")
-    ((number, *_),) = system.log.letters()
-    ((_, key, value, _),) = system.log.whole([number])
+    ((number, *_),) = system.log.dead_letters.letters()
+    ((_, key, value, _),) = system.log.dead_letters.whole([number])
     plant(
         "DROP TRIGGER shop_rule"
         if kind == "sqlite"
@@ -115,10 +115,10 @@ def test_a_replayed_dead_letter_is_stored_once_the_rule_is_gone(
 
 
 @EVERY
-def test_many_that_are_refused_are_found_in_the_order_in_which_they_came(
+def test_many_refused_records_are_found_in_their_order(
     system: EmbeddedSystem, plant: Plant, kind: str
 ) -> None:
-    """More than are looked for at once."""
+    """More than are searched for at once."""
     plant(CHECKS[kind].format(table="orders", column="order_id"))
     bad = [f"bad-{n}" for n in range(40)]
     put(system, *[each for n in range(40) for each in (f"o-{n}", bad[n])])
@@ -129,8 +129,9 @@ def test_many_that_are_refused_are_found_in_the_order_in_which_they_came(
     assert 40 == len(system.all_of(Order))
 
 
-def test_a_saga_that_cannot_be_stored_ends_the_worker_with_its_name(tmp_path: Path) -> None:
-    """If a timer caused it, there is no record to put aside."""
+def test_a_saga_that_cannot_be_stored_ends_the_worker(tmp_path: Path) -> None:
+    """If a timer caused the write, there is no record for a dead letter. The error names the
+    saga."""
     settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 9}
     with EmbeddedSystem(tmp_path, settings=settings) as system:
         system.put(an_order("bad"))
@@ -143,10 +144,10 @@ def test_a_saga_that_cannot_be_stored_ends_the_worker_with_its_name(tmp_path: Pa
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("kind", ["postgresql"])
-def test_a_key_too_large_for_an_index_is_a_records_own_fault(
+def test_a_key_too_large_for_an_index_is_a_fault_of_the_record(
     system: EmbeddedSystem, plant: Plant, kind: str
 ) -> None:
-    """PostgreSQL calls it a limit of the server, 54000."""
+    """PostgreSQL reports it as a limit of the server, 54000."""
     plant("CREATE INDEX by_customer ON orders (customer_id)")
     noise = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9000))
     system.put(an_order("o-1"), an_order("big", customer_id=noise), an_order("o-2"))
@@ -159,10 +160,10 @@ def test_a_key_too_large_for_an_index_is_a_records_own_fault(
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("kind", ["postgresql"])
-def test_a_rule_that_is_checked_at_the_commit_is_found_as_well(
+def test_a_deferred_constraint_is_handled_as_well(
     system: EmbeddedSystem, plant: Plant, kind: str
 ) -> None:
-    """A deferred constraint, and one that is a trigger of the shop's own."""
+    """A deferred constraint, and a trigger of the shop."""
     plant(
         "CREATE FUNCTION rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF NEW.order_id = 'bad' THEN RAISE EXCEPTION 'not in this shop'; END IF; "
@@ -184,7 +185,7 @@ def test_a_rule_that_is_checked_at_the_commit_is_found_as_well(
 def test_values_that_are_out_of_range_are_unstorable(
     system: EmbeddedSystem, fields: dict[str, object], kind: str
 ) -> None:
-    """No outage, and no error of the program."""
+    """They are no outage, and no error of the program."""
     order = Order(order_id="o-1", status="CREATED", **fields)  # type: ignore[arg-type]
 
     with pytest.raises(UnstorableError):

@@ -1,4 +1,4 @@
-"""Pruning on SQLite and PostgreSQL: the same rows go, the same sums stay."""
+"""Pruning on SQLite and PostgreSQL: the same rows are deleted, the same sums stay."""
 
 import json
 from pathlib import Path
@@ -41,14 +41,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(database: str):
-    """A worker's store."""
+    """The store of a worker."""
     store = Store(database, Registry([PLACE_ORDER]), PARTITIONS)
     yield store
     store.close()
 
 
 def complete(store: Store, claim: Claim, *order_ids: str) -> None:
-    """Orders that were completed, with the goods that they took."""
+    """Store completed orders, with their goods."""
     total = 100
     for count, order_id in enumerate(order_ids, start=1):
         order = OrderCreated(order_id=order_id, customer_id="c", currency="EUR", lines=LINES)
@@ -70,7 +70,7 @@ def complete(store: Store, claim: Claim, *order_ids: str) -> None:
 
 
 def prune(store: Store, epochs: dict[int, int] | None, **options) -> Pruned:
-    """A whole round."""
+    """Prune a whole round."""
     done = Round(store, ENDED + 1, **options)
     while not done.done:
         done.step(epochs, ENDED + 2)
@@ -78,13 +78,13 @@ def prune(store: Store, epochs: dict[int, int] | None, **options) -> Pruned:
 
 
 def left(store: Store, table: str) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     ((count,),) = store.db.rows(f"SELECT count(*) FROM {table}", ())
     return int(count)
 
 
-def test_a_worker_prunes_its_own_shards_and_the_books_add_up(store, database) -> None:
-    """By what it sold; those of other shards stay."""
+def test_a_worker_prunes_its_own_shards_and_keeps_the_sums(store, database) -> None:
+    """The sums contain the sold goods; orders of other shards stay."""
     claim = store.claim(["log"], [*range(PARTITIONS)])
     complete(store, claim, "a", "b", "c", "d", "e", "f")
     ours = {shard: claim.epochs[shard] for shard in (0, 1)}
@@ -101,8 +101,8 @@ def test_a_worker_prunes_its_own_shards_and_the_books_add_up(store, database) ->
         assert [] == examine(ledger_of(db), [PLACE_ORDER], ended=True).violations
 
 
-def test_one_that_owns_the_shard_no_longer_prunes_nothing(store, database) -> None:
-    """Nor does it fold any goods."""
+def test_a_worker_that_lost_the_shard_prunes_nothing(store, database) -> None:
+    """Nor does it add any goods to the sums."""
     stale = store.claim(["log"], [*range(PARTITIONS)])
     complete(store, stale, "a")
     store.claim(["log"], [*range(PARTITIONS)])
@@ -113,8 +113,8 @@ def test_one_that_owns_the_shard_no_longer_prunes_nothing(store, database) -> No
     assert (1, 0) == (left(store, "orders"), left(store, "pruned_goods"))
 
 
-def test_a_worker_that_read_an_order_before_it_went_does_not_bring_it_back(store, database) -> None:
-    """Pruned by hand meanwhile, through another connection."""
+def test_a_worker_does_not_store_a_pruned_order_again(store, database) -> None:
+    """It had read the order before it was pruned by hand, through another connection."""
     claim = store.claim(["log"], [*range(PARTITIONS)])
     complete(store, claim, "a")
     payment = store.load(Payment, [*store.orders.of(["a"]).values()])["a"]
@@ -128,8 +128,8 @@ def test_a_worker_that_read_an_order_before_it_went_does_not_bring_it_back(store
     assert 0 == left(store, "payments")
 
 
-def test_what_goes_is_in_the_archive(store, tmp_path) -> None:
-    """Each order once, whole."""
+def test_pruned_orders_are_in_the_archive(store, tmp_path) -> None:
+    """Each order once, complete."""
     claim = store.claim(["log"], [*range(PARTITIONS)])
     complete(store, claim, "a", "b")
     with ArchiveFile(tmp_path / "archive", store, Registry([PLACE_ORDER])) as archive:

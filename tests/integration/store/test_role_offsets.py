@@ -55,7 +55,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def worker(database: str) -> Iterator[Open]:
-    """Opens the database once more, as a worker of some roles."""
+    """Open the database once more, as a worker with some roles."""
     with contextlib.ExitStack() as stores:
 
         def opened(*roles: str) -> Worker:
@@ -67,8 +67,8 @@ def worker(database: str) -> Iterator[Open]:
         yield opened
 
 
-def test_a_role_goes_on_where_it_was_in_whatever_set(worker: Open) -> None:
-    """In sets that have it alone, with others, or with all."""
+def test_a_role_continues_at_its_offset_in_any_set(worker: Open) -> None:
+    """In sets with this role alone, with others, or with all."""
     some = worker("orchestrator", "stock")
     some.handle(some.claim(0), 9)
     every = worker(*ALL)
@@ -81,8 +81,8 @@ def test_a_role_goes_on_where_it_was_in_whatever_set(worker: Open) -> None:
     assert {"orchestrator": 9, "payment": 4} == second
 
 
-def test_offsets_are_kept_for_topics_on_which_a_role_takes_something(worker: Open) -> None:
-    """A worker need not read the others."""
+def test_offsets_are_kept_only_for_topics_that_a_role_reads(worker: Open) -> None:
+    """A worker does not read the other topics."""
     claim = worker("payment", "stock").claim(0, 1)
 
     assert {(t, s) for t in ("payment-events", "stock-events") for s in (0, 1)} == {*claim.offsets}
@@ -92,7 +92,7 @@ def test_offsets_are_kept_for_topics_on_which_a_role_takes_something(worker: Ope
 def test_a_worker_whose_role_was_claimed_in_another_set_stores_nothing(
     worker: Open, moves: bool
 ) -> None:
-    """It may have been frozen while it was replaced by workers of other sets."""
+    """As after it was frozen and replaced by workers with other sets."""
     frozen, other = worker(*ALL), worker("payment")
     claim = frozen.claim(0, 1)
     taken = other.claim(0)
@@ -106,8 +106,8 @@ def test_a_worker_whose_role_was_claimed_in_another_set_stores_nothing(
     other.handle(taken, 7)
 
 
-def test_workers_of_other_roles_leave_one_another_alone(worker: Open) -> None:
-    """They share shards, but no role."""
+def test_workers_of_disjoint_roles_do_not_fence_each_other(worker: Open) -> None:
+    """They share shards, but no roles."""
     one, other = worker("payment"), worker("orchestrator", "orders", "stock", "notification")
     claim, others = one.claim(0), other.claim(0)
 
@@ -116,8 +116,8 @@ def test_workers_of_other_roles_leave_one_another_alone(worker: Open) -> None:
     assert ((), ()) == (others.rivals, one.claim(0).rivals)
 
 
-def test_what_a_set_had_committed_and_not_published_is_found_by_the_next(worker: Open) -> None:
-    """As long as they have a role in common: it may be on its way where they have none."""
+def test_unpublished_records_of_a_set_are_found_by_the_next(worker: Open) -> None:
+    """If they have a role in common; otherwise its own worker may be publishing them."""
     died = worker("orchestrator", "payment")
     ids = died.handle(died.claim(0), 5, outgoing=2)
     heir, stranger = worker("payment", "stock"), worker("notification")
@@ -136,14 +136,14 @@ FORMER = [
     ("payment-events", 0, "acme.eu.orchestrator+orders", 30),
     ("order-events", 1, "acme.eu.orchestrator+orders", 7),
 ]
-"""Offsets as they were when each set of roles had its own."""
+"""The table of offsets when each set of roles had its own."""
 
 
 LATER = (
     "saga_versions", "early_replies", "schedules", "topic_ids", "saga_starts", "operator_actions",
     "history", "audits", "outbox_events", "order_keywords",
 )  # fmt: skip
-"""The tables that migrations after version 4 make."""
+"""The tables that migrations after version 4 create."""
 LATER_INDEXES = (
     "log_of_roles", "orders_by_customer", "orders_by_amount", "sagas_by_version", "sagas_by_end",
     "sagas_by_code", "sagas_failed",
@@ -151,8 +151,8 @@ LATER_INDEXES = (
 """The indexes that they add to tables of version 4."""
 
 
-def test_a_role_takes_over_the_furthest_offset_of_the_sets_it_was_in(database: str) -> None:
-    """On its topics; and what was kept for paused services is found by every set."""
+def test_a_role_takes_over_the_largest_offset_of_its_sets(database: str) -> None:
+    """On its topics. Deferred messages are found by every set."""
     with (
         contextlib.closing(Store(database, Registry(()), 4)) as store,
         store.db.transaction() as cursor,

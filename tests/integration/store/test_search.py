@@ -1,4 +1,4 @@
-"""Finding orders and sagas by what is stored about them."""
+"""Searches for orders and sagas by stored values."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def system(tmp_path_factory):
 
 
 def orders(system, limit=20, after=None, **which):
-    """The ids of the orders that are found, the newest first, and where to go on."""
+    """The ids of the found orders, the newest first, and where the next page begins."""
     with reading(system.settings.database) as db:
         found = search_orders(db, Search(**which), limit, after)
     return "".join(row["order_id"] for row in found.rows), found.after
@@ -86,7 +86,7 @@ EXPECTED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("which", "expected"), EXPECTED)
-def test_orders_are_found_by_what_is_stored(system, which, expected):
+def test_orders_are_found_by_each_condition(system, which, expected):
     """Each condition alone and together; ids and SKUs whole, a reason in part."""
     assert (expected, None) == orders(system, **which)
 
@@ -101,8 +101,8 @@ def test_orders_are_found_on_postgresql_as_on_sqlite(postgres_url, tmp_path):
     assert [expected for _, expected in EXPECTED] == found
 
 
-def test_orders_that_wait_are_found_by_their_beginning(tmp_path):
-    """With the status that they have until they are stored."""
+def test_waiting_orders_are_found_by_id_prefix(tmp_path):
+    """With the status of an order that is not stored yet."""
     with EmbeddedSystem(tmp_path) as system:
         Intake(system.log).take([an_order("W-1", "ann", "EUR", ("PEN", 1, 1))])
         with reading(system.settings.database) as db:
@@ -117,7 +117,7 @@ def test_orders_that_wait_are_found_by_their_beginning(tmp_path):
     assert [[("W-1", "SUBMITTED")], [("W-1", "SUBMITTED")], []] == found
 
 
-def test_pages_go_on_where_the_last_one_ended(system):
+def test_a_page_begins_where_the_last_one_ended(system):
     """By number: nothing twice, nothing left out."""
     first, after = orders(system, limit=2, sku="PEN")
     second, end = orders(system, limit=2, after=after, sku="PEN")
@@ -127,19 +127,19 @@ def test_pages_go_on_where_the_last_one_ended(system):
 
 @pytest.fixture
 def dense(monkeypatch):
-    """Every condition is met by many orders: no index narrows a search."""
+    """Orders such that many match every condition: no index narrows a search."""
     monkeypatch.setattr(search, "FEW", -1)
     monkeypatch.setattr(search, "WINDOW", 2)
 
 
 @pytest.mark.parametrize(("which", "expected"), EXPECTED)
 def test_windows_find_the_same_as_indexes(system, dense, which, expected):
-    """One after the other, while there is time."""
+    """Windows are searched one after the other, within the time limit."""
     assert (expected, None) == orders(system, **which)
 
 
-def test_a_search_that_takes_long_says_where_to_go_on(system, dense, monkeypatch):
-    """It may find nothing and not be over; all windows together find all."""
+def test_a_long_search_returns_where_to_continue(system, dense, monkeypatch):
+    """It may find nothing and still be incomplete; all windows together find everything."""
     monkeypatch.setattr(search, "BUDGET", -1.0)
     pages: list[Any] = []
     after = None
@@ -155,7 +155,7 @@ def test_a_search_that_takes_long_says_where_to_go_on(system, dense, monkeypatch
 
 
 def test_a_search_that_an_index_narrows_is_complete(system, monkeypatch):
-    """However long the history is: no window is looked at."""
+    """For any length of the history: no window is searched."""
     monkeypatch.setattr(search, "BUDGET", -1.0)
     monkeypatch.setattr(search, "WINDOW", 1)
     narrow = ("prefix", "customer", "code", "reason", "step", "version", "amount_from", "ended_to")
@@ -168,8 +168,8 @@ def test_a_search_that_an_index_narrows_is_complete(system, monkeypatch):
     assert [(expected, None) for _, expected in found] == [got for got, _ in found]
 
 
-def test_a_time_that_is_over_is_not_searched_further(system, dense, monkeypatch):
-    """What is older than the beginning, and more than orders may be out of order."""
+def test_a_search_ends_at_the_beginning_of_its_time(system, dense, monkeypatch):
+    """With a margin, because orders may be slightly out of order."""
     monkeypatch.setattr(search, "BUDGET", -1.0)
     monkeypatch.setattr(search, "DISORDER", 600.0)
     recent = orders(system, started_from=BEGAN + 4 * 3600)
@@ -177,11 +177,11 @@ def test_a_time_that_is_over_is_not_searched_further(system, dense, monkeypatch)
     ended, _ = orders(system, ended_to=BEGAN + 3600)
 
     assert ("E", None) == recent
-    assert ("A", "A") == (began, ended)  # not from the newest on: E and D are left out
+    assert ("A", "A") == (began, ended)  # does not begin at the newest: E and D are left out
 
 
 def test_sagas_are_found_too(system):
-    """By what is stored of them and of their orders; all of an order are on one page."""
+    """By values of the saga and of its order; all sagas of an order are on one page."""
     with reading(system.settings.database) as db:
         found = [
             "".join(row["order_id"] for row in search_sagas(db, which, 20).rows)

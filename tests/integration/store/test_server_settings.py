@@ -1,4 +1,4 @@
-"""Defaults of a PostgreSQL server, database or role change nothing. Schemas are kept apart."""
+"""Defaults of a PostgreSQL server, database or role have no effect. Schemas are separate."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ SETTINGS = {
     "synchronous_commit": "off",
 }
 SLOW = "SELECT 1 FROM pg_sleep(0.4)"
-"""Takes longer than the time limits."""
+"""A query that takes longer than the time limits."""
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 END_OTHERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
@@ -52,7 +52,7 @@ def with_options(url: str, options: str) -> str:
 
 
 def drive(system: EmbeddedSystem) -> None:
-    """Some orders that complete, one that is cancelled, and what is read of them."""
+    """Run some orders that complete and one that is cancelled; return what readers see of them."""
     system.load({"PEN": 6})
     system.put(*[an_order(f"o-{n}") for n in range(3)], an_order("late"))
 
@@ -67,10 +67,10 @@ def drive(system: EmbeddedSystem) -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_defaults_of_the_server_change_nothing(
+def test_defaults_of_the_server_have_no_effect(
     postgres_url: str, tmp_path: Path, name: str
 ) -> None:
-    """Not for workers, nor for who reads."""
+    """Neither for workers nor for readers."""
     known = administer(postgres_url, f"SELECT 1 FROM pg_settings WHERE name = '{name}'")
     if not known:
         pytest.skip("This version does not have the setting.")
@@ -87,7 +87,7 @@ def test_defaults_of_the_server_change_nothing(
 def test_a_session_that_the_server_ended_while_idle_is_no_outage(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    """Another is opened, for reads and for transactions, and nothing is repeated."""
+    """Another session is opened, for reads and for transactions, and nothing is repeated."""
     set_default(postgres_url, "idle_session_timeout", "500ms")
     elsewhere = sa.make_url(postgres_url).set(database="postgres")
     others = SESSIONS.replace("current_database()", f"'{sa.make_url(postgres_url).database}'")
@@ -102,10 +102,10 @@ def test_a_session_that_the_server_ended_while_idle_is_no_outage(
         assert not [line for line in system.logged.lines if b".waiting" in line]
 
 
-def test_writes_that_an_administrator_stops_for_a_while_are_waited_for(
+def test_default_read_only_transactions_count_as_an_outage(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    """`default_transaction_read_only`, as after a failover: an outage, which ends by itself."""
+    """`default_transaction_read_only`, as after a failover: workers wait until it ends."""
     with EmbeddedSystem(tmp_path, database=postgres_url) as system:
         system.load({"PEN": 6})
         system.append(system.log.outgoing("order-events", "o-1", encoded("o-1")))
@@ -131,7 +131,7 @@ def encoded(order_id: str) -> bytes:
     return msgspec.json.encode(an_order(order_id))
 
 
-def test_systems_in_schemas_of_one_database_know_nothing_of_each_other(
+def test_systems_in_schemas_of_one_database_are_independent(
     postgres_url: str, tmp_path: Path
 ) -> None:
     """The same order ids; one schema is named by the URL, the other by the role."""
@@ -155,7 +155,7 @@ def test_systems_in_schemas_of_one_database_know_nothing_of_each_other(
 
 
 def test_a_schema_that_does_not_exist_is_named(postgres_url: str, tmp_path: Path) -> None:
-    """Instead of tables in another one."""
+    """Instead of using tables in another one."""
     with pytest.raises(StoreError, match="no schema has been selected to create in"):
         EmbeddedSystem(tmp_path, database=with_options(postgres_url, "-csearch_path=shoop"))
 

@@ -39,7 +39,7 @@ def url(proxy: FaultProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def db(url: URL) -> Iterator[PostgresConnection]:
-    """A connection through the proxy, with a table."""
+    """A connection through the proxy, with a test table."""
     db = PostgresConnection(url)
     with db.transaction() as cursor:
         cursor.execute("CREATE TABLE t (n int)")
@@ -58,10 +58,10 @@ def read(db: PostgresConnection) -> None:
 
 @pytest.mark.parametrize("use", [insert, read])
 @pytest.mark.parametrize("lost", [TO_SERVER, TO_CLIENT])
-def test_a_silent_server_is_given_up_and_connected_to_again(
+def test_a_silent_server_is_disconnected_and_connected_again(
     proxy: FaultProxy, db: PostgresConnection, use: Callable[..., None], lost
 ) -> None:
-    """Whichever direction is lost. If it was the answer, what was committed is there."""
+    """With each direction lost. If the response was lost, the commit is stored."""
     proxy.black_hole(lost)
     with pytest.raises(StoreUnavailableError, match=r"no answer for 0\.5 seconds"):
         use(db)
@@ -74,7 +74,7 @@ def test_a_silent_server_is_given_up_and_connected_to_again(
     assert 2 == proxy.accepted
 
 
-def test_a_transaction_that_is_open_may_end_in_silence(
+def test_an_open_transaction_is_dropped_by_a_silent_server(
     proxy: FaultProxy, db: PostgresConnection
 ) -> None:
     """Nothing of it is stored if its COMMIT did not arrive."""
@@ -92,8 +92,8 @@ def test_a_transaction_that_is_open_may_end_in_silence(
     assert [] == list(db.rows("SELECT n FROM t", ()))
 
 
-def test_a_slow_answer_is_waited_for(db: PostgresConnection) -> None:
-    """Silence counts from the last bytes, and rows that come one by one are some."""
+def test_a_slow_answer_is_no_silence(db: PostgresConnection) -> None:
+    """Silence counts from the last received bytes, and rows may arrive one by one."""
     sql = (
         "SELECT repeat('x', 20000) FROM generate_series(1, 4) AS n, "
         "LATERAL (SELECT pg_sleep(0.2 + n * 0)) AS pause"
@@ -108,7 +108,7 @@ def text_of(url: URL) -> str:
 
 @pytest.fixture
 def reader(url: URL) -> Iterator[ReadModel]:
-    """What the HTTP API reads with, on a database with tables."""
+    """The reader of the HTTP API, on a database with tables."""
     registry = Registry([PLACE_ORDER])
     Store(text_of(url), registry, 1).close()
     reader = ReadModel(text_of(url), registry)
@@ -118,8 +118,10 @@ def reader(url: URL) -> Iterator[ReadModel]:
 
 
 @pytest.mark.parametrize("lost", [TO_SERVER, TO_CLIENT])
-def test_readers_give_up_a_silent_server_too(proxy: FaultProxy, reader: ReadModel, lost) -> None:
-    """Those of the HTTP API. Its pool connects again."""
+def test_readers_disconnect_from_a_silent_server(
+    proxy: FaultProxy, reader: ReadModel, lost
+) -> None:
+    """Readers of the HTTP API. Their pool connects again."""
     silent = pytest.raises(StoreUnavailableError, match=r"no answer for 0\.5 seconds")
     with silent, reader.moment() as db:
         proxy.black_hole(lost)
@@ -129,8 +131,8 @@ def test_readers_give_up_a_silent_server_too(proxy: FaultProxy, reader: ReadMode
     assert not reader.order("o-1")
 
 
-def test_a_query_that_may_take_long_is_waited_for(reader: ReadModel, url: URL) -> None:
-    """If it was said so, as for an audit."""
+def test_a_query_may_have_a_longer_time_limit(reader: ReadModel, url: URL) -> None:
+    """As for an audit."""
     sleep = "SELECT pg_sleep(1)"
     with reading(text_of(url), limited=False) as db:
         assert db.exec_driver_sql(sleep).all()

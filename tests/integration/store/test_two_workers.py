@@ -1,4 +1,4 @@
-"""What the database lets one worker do to another's shards: nothing. SQLite and PostgreSQL."""
+"""The fencing of shards between two workers, on SQLite and PostgreSQL."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def open_store(database: str) -> Iterator[OpenStore]:
-    """Opens the database once more, as another worker does."""
+    """Open the database once more, as another worker does."""
     with contextlib.ExitStack() as stores:
 
         def opened() -> Store:
@@ -49,7 +49,7 @@ def open_store(database: str) -> Iterator[OpenStore]:
 def a_batch(
     claim: Claim, order_id: str = "o-1", outgoing: int = 1, *, moves: bool = True
 ) -> Changes:
-    """An order, what it sends, and the record it came in."""
+    """A batch with an order, its outgoing records, and its own record."""
     return Changes(
         entities=[Order(order_id=order_id, status=Order.CREATED)],
         outbox=[(0, Outgoing(TOPIC, 0, b"k", b"%d" % n)) for n in range(outgoing)],
@@ -67,7 +67,7 @@ def count(database: str, table: str) -> int:
 def test_a_worker_whose_shard_was_claimed_stores_nothing(
     open_store: OpenStore, database: str, moves: bool
 ) -> None:
-    """Frozen before its commit, it wakes when another has gone on; even if no offset tells."""
+    """Frozen before its commit, while another worker continues; also if no offset differs."""
     frozen, other = open_store(), open_store()
     claim = frozen.claim([TOPIC], [0, 1])
     other.claim([TOPIC], [0])
@@ -93,7 +93,7 @@ def test_an_offset_is_moved_only_from_where_the_batch_began(
 def test_a_batch_of_any_size_finds_its_outgoing_records_again(
     open_store: OpenStore,
 ) -> None:
-    """In their order, by the ids that they got, whoever took ids in between."""
+    """In their order, by their ids, although others took ids in between."""
     store, other = open_store(), open_store()
     claim = store.claim([TOPIC], [0])
     ids = store.commit(a_batch(claim, outgoing=3), 0.0)
@@ -105,8 +105,8 @@ def test_a_batch_of_any_size_finds_its_outgoing_records_again(
     assert [*range(3), *range(1200)] == [int(outgoing.value or b"") for _, outgoing in left]
 
 
-def test_ids_of_the_outbox_are_never_given_twice(open_store: OpenStore) -> None:
-    """A submitter may delete what it published after a worker has done so, and nothing else."""
+def test_ids_of_the_outbox_are_never_reused(open_store: OpenStore) -> None:
+    """A submitter that deletes its published rows after a worker did deletes no other rows."""
     store = open_store()
     row = [(0, Outgoing(TOPIC, 0, b"k", b"v"))]
     first = store.commit(Changes(outbox=row), 0.0)
@@ -116,10 +116,10 @@ def test_ids_of_the_outbox_are_never_given_twice(open_store: OpenStore) -> None:
 
 
 @pytest.mark.postgres
-def test_a_worker_that_freezes_within_its_transaction_holds_nobody_up(
+def test_a_worker_frozen_in_its_transaction_blocks_no_other(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server lets go of the shard's row after a while, and drops what was not committed."""
+    """After a time limit the server unlocks the shard's row, and rolls the transaction back."""
     with monkeypatch.context() as shorter:
         # More than a busy machine takes to store.
         shorter.setattr(postgres_session, "FROZEN_SECONDS", 6)
@@ -140,10 +140,10 @@ def test_a_worker_that_freezes_within_its_transaction_holds_nobody_up(
 
 
 @pytest.mark.postgres
-def test_what_the_server_broke_off_can_be_done_again(
+def test_a_transaction_that_the_server_aborts_can_be_repeated(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It tells in a way of its own of a transaction that took too long; the worker goes on."""
+    """The server aborts a transaction that takes too long; the worker continues."""
     with monkeypatch.context() as shorter:
         shorter.setattr(postgres_session, "FROZEN_SECONDS", 1)
         slow = Store(postgres_url, Registry([PLACE_ORDER]), 4)

@@ -1,4 +1,4 @@
-"""The Kafka broker that tests get."""
+"""The Kafka broker of the test fixtures."""
 
 import pytest
 from kafka import KafkaAdminClient
@@ -9,12 +9,12 @@ from tests.support.kafka_broker import KafkaBroker
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.processes,
-    pytest.mark.xdist_group("own broker"),  # one more at a time is enough for a small machine
+    pytest.mark.xdist_group("own broker"),  # a small machine has room for one more broker at a time
 ]
 
 
 @pytest.mark.parametrize("end", [KafkaBroker.stop, KafkaBroker.kill])
-def test_topics_are_there_after_a_restart(own_kafka: KafkaBroker, end) -> None:
+def test_topics_survive_a_restart(own_kafka: KafkaBroker, end) -> None:
     """However the broker ended, it comes back at the same address with its data."""
     admin = KafkaAdminClient(bootstrap_servers=own_kafka.bootstrap_servers)
     admin.create_topics([NewTopic("kept", num_partitions=2, replication_factor=1)])
@@ -31,7 +31,7 @@ def test_topics_are_there_after_a_restart(own_kafka: KafkaBroker, end) -> None:
 
 
 def test_the_shared_broker_serves_clients(kafka_servers: str, unique: str) -> None:
-    """Whether it was given or started here."""
+    """Both one named by the environment, and one started here."""
     admin = KafkaAdminClient(bootstrap_servers=kafka_servers)
     admin.create_topics([NewTopic(unique, num_partitions=2, replication_factor=1)])
     topics = admin.list_topics()

@@ -1,4 +1,4 @@
-"""The PostgreSQL that tests get."""
+"""The PostgreSQL server of the test fixtures."""
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.postgres
 
 
 def test_every_test_gets_an_empty_database(postgres_url: str) -> None:
-    """Nothing that another test left is there, and the server is a current one."""
+    """It contains nothing of another test, and the server has a current version."""
     engine = create_engine(postgres_url)
     with engine.connect() as connection:
         version = connection.execute(text("SHOW server_version_num")).scalar_one()
@@ -23,7 +23,7 @@ def test_every_test_gets_an_empty_database(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize("end", [PostgresServer.stop, PostgresServer.kill])
-def test_what_was_committed_is_there_after_a_restart(own_postgres: PostgresServer, end) -> None:
+def test_committed_data_survives_a_restart(own_postgres: PostgresServer, end) -> None:
     """However the server ended, it comes back at the same address with its data."""
     engine = create_engine(own_postgres.url(), pool_pre_ping=True)
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""A system on a real Kafka, with a database of the test's own: PostgreSQL, or an SQLite file."""
+"""Fixtures: a system on a real Kafka with its own database, PostgreSQL or an SQLite file."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ MakeSystem = Callable[..., KafkaSystem]
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """One for all of these tests, which run one after the other: the topics have fixed names."""
+    """One broker for all of these tests, which run one after the other: topics have fixed names."""
     need_kafka()
     broker = KafkaBroker(Path(tmp_path_factory.mktemp("kafka")), jvm_options=QUICK_START)
     broker.start()
@@ -24,14 +24,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def topics(broker: KafkaBroker) -> str:
-    """Where Kafka is, with empty topics."""
+    """The address of Kafka, with empty topics."""
     fresh_topics(broker.bootstrap_servers)
     return broker.bootstrap_servers
 
 
 @pytest.fixture
 def make_system(topics: str, tmp_path: Path) -> Iterator[MakeSystem]:
-    """Makes a system on a database, with settings."""
+    """Make a system on a database, with settings."""
     made: list[KafkaSystem] = []
 
     def make(database: str, **settings: object) -> KafkaSystem:
@@ -46,5 +46,5 @@ def make_system(topics: str, tmp_path: Path) -> Iterator[MakeSystem]:
 
 @pytest.fixture
 def system(make_system: MakeSystem, postgres_url: str) -> KafkaSystem:
-    """On PostgreSQL, with the default settings but for a short session."""
+    """A system on PostgreSQL, with default settings except for a short session."""
     return make_system(postgres_url)

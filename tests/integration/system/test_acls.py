@@ -72,7 +72,7 @@ def login(broker: KafkaBroker, user: User) -> KafkaConnection:
 
 
 def settings_of(broker: KafkaBroker, user: User) -> dict[str, object]:
-    """The same as settings."""
+    """The settings for a login."""
     return {
         "kafka": broker.secure_bootstrap_servers,
         "kafka_security_protocol": "SASL_SSL",
@@ -94,7 +94,7 @@ def write(connection: KafkaConnection, topic: str) -> None:
 
 
 def take_rights(broker: KafkaBroker, topic: str) -> None:
-    """Take everything from the workers on a topic."""
+    """Remove all rights of the workers on a topic."""
     admin = KafkaAdminClient(**KafkaConnection(bootstrap_servers=broker.bootstrap_servers)
                              .client_settings())  # fmt: skip
     pattern = ResourcePatternFilter(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL)
@@ -103,11 +103,11 @@ def take_rights(broker: KafkaBroker, topic: str) -> None:
     admin.close()
 
 
-def test_the_rights_of_the_page_suffice_and_are_needed(
+def test_the_documented_rights_are_sufficient_and_necessary(
     guarded: KafkaBroker, tmp_path: Path
 ) -> None:
-    """Workers and shop run with them; a payment service writes to no other topic; what is taken
-    away from running workers is told by name, and work goes on when it is given back.
+    """Workers and shop run with them; a payment service writes to no other topic; a right that
+    running workers lose is logged by name, and they continue when it is back.
     """
     database = f"sqlite:///{tmp_path / 'orders.db'}"
     system = KafkaSystem(
@@ -152,5 +152,5 @@ def test_the_rights_of_the_page_suffice_and_are_needed(
 
 
 def refused(system: KafkaSystem) -> list[dict[str, str]]:
-    """What workers logged of a Kafka that does not let them read."""
+    """The log lines of workers that Kafka does not permit to read."""
     return system.log("kafka.disconnected")

@@ -1,4 +1,4 @@
-"""Everything dies, again and again, and the books are in order at the end."""
+"""Everything is killed repeatedly, and the invariants hold at the end."""
 
 import os
 import random
@@ -28,7 +28,7 @@ PORTION = ORDERS // KILLS + 1
 
 
 class Chaos:
-    """Three workers, and what happens to them."""
+    """Three workers, with the faults they are given."""
 
     def __init__(self, system: KafkaSystem, rng: random.Random) -> None:
         self.system, self.rng = system, rng
@@ -38,11 +38,11 @@ class Chaos:
         self._pause = threading.Event()
 
     def wait(self, least: float, most: float) -> None:
-        """Let them work for a while."""
+        """Let the workers run for a while."""
         self._pause.wait(self.rng.uniform(least, most))
 
     def kill_one(self) -> None:
-        """Without a word, and start another in its place."""
+        """Kill a worker, and start another in its place."""
         place = self.rng.randrange(WORKERS)
         if self.workers[place] is self.frozen:
             self.frozen = None
@@ -60,19 +60,19 @@ class Chaos:
             self.frozen.process.send_signal(signal.SIGCONT)
 
     def all_run(self) -> bool:
-        """Whether all workers have said that they run."""
+        """Whether all workers have reported that they run."""
         self.restart_dead()
         return all("is running" in worker.said for worker in self.workers)
 
     def restart_dead(self) -> None:
-        """A worker that was started while the broker was away has said so, and ended."""
+        """Restart workers that ended because the broker was down at their start."""
         for place, worker in enumerate(self.workers):
             if worker.process.poll() is not None:
                 self.workers[place] = self.system.begin()
 
 
 @pytest.mark.timeout(290)
-def test_every_order_ends_and_the_books_are_right_whatever_dies(
+def test_every_order_ends_despite_killed_and_frozen_processes(
     broker: KafkaBroker, own_postgres: PostgresServer, tmp_path: Path
 ) -> None:
     """Workers are killed, one is frozen past its session, broker and database are restarted."""

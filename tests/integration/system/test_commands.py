@@ -1,4 +1,4 @@
-"""What a user types, against Kafka: on PostgreSQL, and with an SQLite database of the worker's."""
+"""Commands of a user on Kafka, with PostgreSQL and with an SQLite database of the worker."""
 
 import json
 import signal
@@ -44,7 +44,7 @@ def either(request: pytest.FixtureRequest, make_system: MakeSystem, tmp_path: Pa
 
 
 def test_orders_are_submitted_followed_and_audited(either: KafkaSystem, tmp_path: Path) -> None:
-    """Goods, orders, what became of them, and the books: as on the embedded log."""
+    """Stock, orders, their results, and the audit: as on the embedded log."""
     stock = tmp_path / "stock.csv"
     stock.write_text("sku,quantity\nPEN,10\n")
     loaded = either.run("stock", "load", stock)
@@ -70,8 +70,8 @@ def test_orders_are_submitted_followed_and_audited(either: KafkaSystem, tmp_path
     assert 0 == either.number("SELECT count(*) FROM outbox")
 
 
-def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> None:
-    """What nobody can read is put on its topic again once somebody can, or is done with."""
+def test_dead_letters_are_listed_discarded_and_replayed(system: KafkaSystem) -> None:
+    """An unreadable record is replayed to its topic once it can be read, or is discarded."""
     system.run("inject", "order-events", "nonsense", "--raw")
     system.run("inject", "order-events", "more nonsense", "--raw", "--header", "a=b")
     system.start()
@@ -95,7 +95,7 @@ def test_a_dead_letter_is_seen_discarded_and_replayed(system: KafkaSystem) -> No
 
 
 def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]]:
-    """The dead letters, once there are so many."""
+    """Wait for a number of dead letters, and return them."""
 
     def listed() -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = system.said("dead-letters", "list", *which)
@@ -106,8 +106,8 @@ def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]
     return found
 
 
-def test_an_operator_rescues_a_saga(make_system: MakeSystem, postgres_url: str) -> None:
-    """Nobody runs the payment service, until a person answers in its place."""
+def test_an_operator_resolves_a_stuck_saga(make_system: MakeSystem, postgres_url: str) -> None:
+    """The payment service does not run; an operator skips its step."""
     system = make_system(postgres_url, deadline_scale=0.01)
     system.start("--roles", "orchestrator,orders,stock,notification")
     system.run("submit", "-", "--format", "jsonl", stdin=TWO_ORDERS)
@@ -123,7 +123,7 @@ def test_an_operator_rescues_a_saga(make_system: MakeSystem, postgres_url: str) 
 
 
 def test_topics_are_made_once_and_a_mismatch_is_refused(system: KafkaSystem) -> None:
-    """The second time nothing happens; another number of partitions is a clear word."""
+    """The second time nothing is done; another number of partitions is an error."""
     again = system.run("topics", "create")
     other = system.run("topics", "create", "--partitions", PARTITIONS + 1)
     start = system.run("start", "--partitions", PARTITIONS + 1)
@@ -133,10 +133,10 @@ def test_topics_are_made_once_and_a_mismatch_is_refused(system: KafkaSystem) -> 
     assert f"order-events has {PARTITIONS}" in other.stderr
 
 
-def test_a_start_against_missing_topics_says_what_to_do(
+def test_a_start_with_missing_topics_says_what_to_do(
     own_kafka: KafkaBroker, make_system: MakeSystem, postgres_url: str
 ) -> None:
-    """And `topics create` makes them, kept as long as the settings say."""
+    """`topics create` makes them, with the retention of the settings."""
     system = make_system(postgres_url, kafka=own_kafka.bootstrap_servers, retention_hours=24)
     started = system.run("start")
     submitted = system.run("submit", "-", "--format", "jsonl", stdin=TWO_ORDERS)
@@ -151,7 +151,7 @@ def test_a_start_against_missing_topics_says_what_to_do(
 def test_a_start_without_its_database_or_its_broker_says_so(
     make_system: MakeSystem, tmp_path: Path, postgres_url: str
 ) -> None:
-    """In a line, and not in a traceback."""
+    """In one line, without a traceback."""
     nowhere = make_system(f"postgresql://me@/orders?host={tmp_path}").run("start")
     alone = make_system(postgres_url, kafka="127.0.0.1:1").run("start")
 

@@ -1,7 +1,4 @@
-"""A real primary fails, and its real standby is promoted after a while; then the other way round.
-
-Nobody is needed.
-"""
+"""A real primary fails, and its real standby is promoted; then the other way round."""
 
 import shutil
 import tempfile
@@ -41,10 +38,10 @@ def servers() -> Iterator[tuple[PostgresServer, PostgresServer]]:
     shutil.rmtree(home)
 
 
-def test_a_failover_loses_nothing_and_needs_nobody(
+def test_a_failover_loses_nothing_and_needs_no_operator(
     make_system: MakeSystem, servers: tuple[PostgresServer, PostgresServer]
 ) -> None:
-    """One URL names both servers. What was acknowledged is on the standby, which only reads until
+    """One URL names both servers. Acknowledged commits are on the standby, which is read-only until
     it is promoted: workers wait, and connect to it then. The former primary is its standby later,
     and takes over from it."""
     primary, standby = servers

@@ -35,10 +35,10 @@ pytestmark = [
 
 ORDERS, PORTION = 5_000, 40
 LOADED = ORDERS * 4 // 5
-"""Pens: some of the orders that are paid find no stock."""
+"""Number of pens: some paid orders find no stock."""
 SEED = "ORDER_SAGAS_TEST_SEED"
 PAUSE = 0.7
-"""Seconds between two portions, so that orders come while the faults happen."""
+"""Seconds between two portions, so that orders are submitted during the faults."""
 
 
 class Shop(threading.Thread):
@@ -51,7 +51,7 @@ class Shop(threading.Thread):
         self._due = threading.Semaphore(0)
 
     def send(self, portions: int) -> None:
-        """Let so many portions more be written."""
+        """Write more portions."""
         self._due.release(portions)
 
     def run(self) -> None:
@@ -74,7 +74,7 @@ class Shop(threading.Thread):
 
 
 class Campaign:
-    """The faults. Each is a context: it begins, the test lets orders come, and it ends."""
+    """The faults. Each is a context: the test submits orders while it lasts."""
 
     def __init__(self, faulty: FaultySystem, rng: random.Random) -> None:
         self.faulty, self.rng = faulty, rng
@@ -129,7 +129,7 @@ class Campaign:
             way.heal()
 
     def one_without_postgres(self) -> Iterator[None]:
-        """Its shards go to the others, which can commit."""
+        """Its shards move to the others, which can commit."""
         wait_until(self.faulty.keep_running, "all to run")
         site = self.rng.choice(self.sites)
         others = [each for each in self.sites if each is not site]
@@ -205,13 +205,13 @@ def server_directory() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(400)
-def test_every_order_ends_once_whatever_fails(
+def test_every_order_ends_once_under_every_fault(
     server_directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Three workers, each with its own way to Kafka and to PostgreSQL; faults one after another."""
+    """Three workers, each with its own proxies to Kafka and PostgreSQL; one fault after another."""
     need_kafka()
     need_postgres()
-    caplog.set_level(logging.CRITICAL, "kafka")  # the shop's client tells each lost connection
+    caplog.set_level(logging.CRITICAL, "kafka")  # the shop's client logs each lost connection
     seed = int(os.environ.get(SEED) or random.randrange(10**6))
     print(f"{SEED}={seed}")
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""A database of a former version is migrated by `start`, and a real system goes on with it."""
+"""A database of a former version is migrated by `start`, and a real system continues with it."""
 
 import pytest
 
@@ -19,13 +19,13 @@ pytestmark = [
 PARTITIONS = 4
 PAUSED = ("stock", "notification", "intake")
 SAGAS = 20
-"""Sagas that the orders of the golden database come to."""
+"""The number of sagas of the orders in the golden database."""
 
 
-def test_start_migrates_a_database_and_its_sagas_go_on(
+def test_start_migrates_a_database_and_its_sagas_continue(
     make_system: MakeSystem, broker: KafkaBroker, postgres_url: str
 ) -> None:
-    """Whoever only reads it refuses it before; pauses hold, and what was not published is."""
+    """Before, readers refuse it. Pauses are kept, and unpublished records are published."""
     restore("orders", postgres_url)
     fresh_topics(broker.bootstrap_servers, PARTITIONS)
     system = make_system(postgres_url, partitions=PARTITIONS, deadline_scale=0.1)

@@ -1,4 +1,4 @@
-"""Orders over HTTP on Kafka and PostgreSQL, in processes of their own."""
+"""Orders over HTTP on Kafka and PostgreSQL, in separate processes."""
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ ORDERS = "/api/v1/orders"
 
 @pytest.fixture
 def api(system: KafkaSystem):
-    """Two processes that serve; clients of each."""
+    """Two HTTP processes, and a client of each."""
     with (
         HttpProcess(system.directory, system.env) as first,
         HttpProcess(system.directory, system.env) as second,
@@ -29,8 +29,8 @@ def api(system: KafkaSystem):
         yield one, two
 
 
-def test_an_order_goes_its_way_whichever_process_it_came_to(api, system: KafkaSystem) -> None:
-    """Stored in PostgreSQL, on its way in Kafka, handled by a worker elsewhere, and once."""
+def test_orders_of_either_process_are_handled_once(api, system: KafkaSystem) -> None:
+    """Stored in PostgreSQL, published to Kafka, and handled once by a worker."""
     one, two = api
     key = {"Idempotency-Key": "k-1"}
     early = one.get("/health/ready").json()
@@ -53,8 +53,8 @@ def test_an_order_goes_its_way_whichever_process_it_came_to(api, system: KafkaSy
     )
 
 
-def test_dead_letters_of_kafka_are_seen_to(api, system: KafkaSystem) -> None:
-    """Read from their topic, and marked in it."""
+def test_dead_letters_in_kafka_are_listed_and_resolved(api, system: KafkaSystem) -> None:
+    """They are read from their topic, and marked in it."""
     one, _ = api
     system.start()
     system.put("order-events", b"oops", key=b"k")

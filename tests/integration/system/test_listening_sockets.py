@@ -1,4 +1,4 @@
-"""What a system on Kafka listens on: what was asked for, and its control socket."""
+"""A system on Kafka listens on the configured addresses and its control socket only."""
 
 import pytest
 
@@ -17,10 +17,10 @@ pytestmark = [
 
 @pytest.mark.parametrize("asked", [False, True], ids=["", "http and metrics"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_system_on_kafka_listens_on_what_was_asked_for(
+def test_a_system_on_kafka_listens_only_where_configured(
     system: KafkaSystem, workers: int, asked: bool
 ) -> None:
-    """Its database is on a server, so that it has no doorbell."""
+    """Its database is on a server, so it has no doorbell."""
     expected: set[Listener] = set()
     args: list[object] = ["--workers", workers]
     if asked:

@@ -1,4 +1,4 @@
-"""A project made by `order-sagas new` runs at once, by the commands that its README names."""
+"""A project made by `order-sagas new` runs with the commands of its README."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What an operator does to workers on Kafka and PostgreSQL."""
+"""Actions of an operator on workers with Kafka and PostgreSQL."""
 
 import pytest
 
@@ -14,8 +14,8 @@ pytestmark = [
 ]
 
 
-def test_many_stuck_sagas_are_put_right_at_once(make_system: MakeSystem, postgres_url: str) -> None:
-    """Nobody runs the payment service; all its steps are skipped, for one reason."""
+def test_many_stuck_sagas_are_resolved_at_once(make_system: MakeSystem, postgres_url: str) -> None:
+    """The payment service does not run; all its steps are skipped with one reason."""
     system = make_system(postgres_url, deadline_scale=0.01)
     system.start("--roles", "orchestrator,orders,stock,notification")
     system.put("order-events", *orders(20))
@@ -35,7 +35,7 @@ def test_many_stuck_sagas_are_put_right_at_once(make_system: MakeSystem, postgre
 
 
 def test_a_pause_holds_for_all_workers(system: KafkaSystem) -> None:
-    """Even for one that dies meanwhile: its shards, and what is kept for them, are the others'."""
+    """Also after one is killed: its shards and their deferred messages move to the others."""
     system.load()
     first, second = system.start(), system.start()
     kept = "SELECT count(*) FROM parked WHERE target = :target"

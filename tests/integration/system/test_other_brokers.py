@@ -1,4 +1,4 @@
-"""Brokers that are set up otherwise, and topics and groups that others change under the system."""
+"""Brokers with other settings, and topics and groups that are changed while the system runs."""
 
 import json
 from collections.abc import Iterator
@@ -41,24 +41,25 @@ def configure(system: KafkaSystem, kind: str, name: str, setting: str, value: st
 
 @pytest.fixture
 def small_broker(system: KafkaSystem) -> Iterator[None]:
-    """Topics without a limit of their own take batches of 3,000 bytes."""
+    """A broker whose topics accept batches of 3,000 bytes by default."""
     configure(system, "BROKER", "1", "message.max.bytes", "3000")
     yield
     configure(system, "BROKER", "1", "message.max.bytes", USUAL_LIMIT)
 
 
 def a_line(order_id: str, lines: int) -> str:
-    """Return an order with so many lines, as a line of a file."""
+    """Return an order with a number of lines, as a line of a file."""
     line = {"sku": "PEN", "quantity": 1, "unitPrice": 100}
     order = {"orderId": order_id, "customerId": "c", "currency": "EUR", "lines": [line] * lines}
     return json.dumps(order) + "\n"
 
 
 @pytest.mark.usefixtures("small_broker")
-def test_an_order_that_the_broker_does_not_take_is_kept_as_a_dead_letter(
+def test_an_order_that_the_broker_rejects_is_a_dead_letter(
     system: KafkaSystem,
 ) -> None:
-    """The others go on. With a larger limit, which the worker notices, it is replayed and ends."""
+    """Other orders continue. After the limit is raised, which the worker notices, it is replayed
+    and ends."""
     system.start()
     system.load()
     text = a_line("small-1", 1) + a_line("large", 200) + a_line("small-2", 1)
@@ -76,10 +77,10 @@ def test_an_order_that_the_broker_does_not_take_is_kept_as_a_dead_letter(
     assert [] == system.violations()
 
 
-def test_compaction_that_is_switched_on_is_told_and_refused_at_the_next_start(
+def test_compaction_switched_on_is_logged_and_refused_at_the_next_start(
     system: KafkaSystem,
 ) -> None:
-    """Workers that run go on, since records are only deleted later."""
+    """Running workers continue, because records are deleted only later."""
     with system.start(workers=2) as worker:
         system.load()
         system.put("order-events", *orders(20))
@@ -104,8 +105,8 @@ def test_compaction_that_is_switched_on_is_told_and_refused_at_the_next_start(
     assert {"COMPLETED": 40} == system.statuses()
 
 
-def test_a_group_that_is_deleted_changes_nothing(system: KafkaSystem) -> None:
-    """Kafka deletes none that has members. What was handled is known from the database."""
+def test_a_deleted_group_changes_nothing(system: KafkaSystem) -> None:
+    """Kafka deletes no group with members. The offsets are in the database."""
     with system.start() as worker, admin_of(system) as admin:
         system.load(30)
         system.put("order-events", *orders(20))
@@ -125,10 +126,10 @@ def test_a_group_that_is_deleted_changes_nothing(system: KafkaSystem) -> None:
     assert [] == system.violations()
 
 
-def test_a_topic_that_is_deleted_is_an_outage_until_it_is_accepted_again(
+def test_a_deleted_topic_is_an_outage_until_the_new_one_is_accepted(
     system: KafkaSystem,
 ) -> None:
-    """Its orders wait, and commands that are gone with it are sent again."""
+    """Its orders wait, and commands that were deleted with it are sent again."""
     system.env["ORDER_SAGAS_DEADLINE_SCALE"] = "0.3"
     with system.start(workers=2) as worker:
         system.load()

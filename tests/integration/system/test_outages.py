@@ -1,4 +1,4 @@
-"""Kafka and the database go away and come back: sagas wait, and go on by themselves."""
+"""Kafka and the database are down for a while: sagas wait, and continue by themselves."""
 
 import signal
 import threading
@@ -20,7 +20,7 @@ pytestmark = [
 
 WAITING = "SELECT count(*) FROM sagas WHERE step = 'process payment'"
 OTHERS = "orchestrator,orders,stock,notification"
-"""All roles but the one that answers payments."""
+"""All roles except the one that answers payments."""
 SCALE = 0.15
 OUTAGE = SCALE * 30
 """Seconds in which a payment has to be answered."""
@@ -29,10 +29,10 @@ OUTAGE = SCALE * 30
 @pytest.mark.parametrize(
     ("grace", "times_out"), [("1h", False), ("100ms", True)], ids=["put off", "put off for no time"]
 )
-def test_no_deadline_passes_while_the_broker_is_away(
+def test_no_deadline_passes_while_the_broker_is_down(
     make_system: MakeSystem, broker: KafkaBroker, postgres_url: str, grace: str, times_out: bool
 ) -> None:
-    """Longer than the deadline: it is put off by the outage, but for no longer than the grace."""
+    """An outage longer than the deadline, which is put off by it, by at most the grace."""
     system = make_system(postgres_url, deadline_scale=SCALE, outage_grace=grace)
     system.start("--roles", OTHERS)
     system.load()
@@ -52,10 +52,10 @@ def test_no_deadline_passes_while_the_broker_is_away(
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_orders_wait_while_the_database_is_away(
+def test_orders_wait_while_the_database_is_down(
     make_system: MakeSystem, own_postgres: PostgresServer, how: str
 ) -> None:
-    """Those in the middle of it and those that come meanwhile; nothing times out."""
+    """Orders in flight, and orders submitted meanwhile; nothing times out."""
     system = make_system(own_postgres.url(), deadline_scale=0.1)
     worker = system.start()
     system.load()
@@ -77,7 +77,7 @@ def test_orders_wait_while_the_database_is_away(
 @pytest.mark.parametrize(
     ("grace", "times_out"), [("1h", False), ("100ms", True)], ids=["put off", "put off for no time"]
 )
-def test_no_deadline_passes_by_a_restart_while_the_database_is_away(
+def test_no_deadline_passes_after_a_restart_while_the_database_is_down(
     make_system: MakeSystem, own_postgres: PostgresServer, grace: str, times_out: bool
 ) -> None:
     """The worker is killed in the outage; one that is started in it gives up, and the next waits
@@ -107,10 +107,10 @@ def test_no_deadline_passes_by_a_restart_while_the_database_is_away(
     assert [] == list(notes.glob("outage-*"))
 
 
-def test_no_deadline_passes_by_a_restart_while_the_broker_is_away(
+def test_no_deadline_passes_after_a_restart_while_the_broker_is_down(
     make_system: MakeSystem, broker: KafkaBroker, postgres_url: str
 ) -> None:
-    """That outage is noted in the database, and is over when the next worker has its shards."""
+    """The outage is stored in the database, and ends when the next worker has its shards."""
     system = make_system(postgres_url, deadline_scale=SCALE)
     worker = system.start("--roles", OTHERS)
     system.load()

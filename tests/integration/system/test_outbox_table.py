@@ -26,10 +26,10 @@ BY_COMMAND = [
 ]
 
 
-def test_a_system_runs_on_what_a_reader_of_the_table_publishes(
+def test_a_system_runs_on_records_that_change_data_capture_publishes(
     make_system: MakeSystem, own_postgres: PostgresServer
 ) -> None:
-    """Orders of a shop and of our command; a worker is killed, the reader is away for a while."""
+    """Orders of a shop and of our command; a worker is killed, the capture stops for a while."""
     with (own_postgres.home / "postgresql.conf").open("a") as settings:
         settings.write("wal_level = logical\n")
     own_postgres.restart()

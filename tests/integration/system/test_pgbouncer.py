@@ -27,7 +27,7 @@ IN_SHOP = {"options": "-csearch_path=shop"}
 
 @pytest.fixture
 def pooler(tmp_path: Path, postgres_url: str) -> Iterator[PgBouncer]:
-    """In front of a database with a schema `shop`."""
+    """A pooler in front of a database with a schema `shop`."""
     need_pgbouncer()
     administer(postgres_url, "CREATE SCHEMA shop")
     made = PgBouncer(tmp_path, postgres_url)
@@ -44,7 +44,7 @@ def through(pooler: PgBouncer) -> str:
 def test_workers_share_the_sessions_of_a_pooler(
     make_system: MakeSystem, pooler: PgBouncer, postgres_url: str
 ) -> None:
-    """One is killed; the database refuses one command of the others' batch; nothing is lost."""
+    """A worker is killed, the database refuses a command of another one; nothing is lost."""
     system = make_system(through(pooler))
     system.make_tables()
     rule = "ALTER TABLE shop.payments ADD CONSTRAINT shop_rule CHECK (order_id <> 'bad-0')"
@@ -61,21 +61,21 @@ def test_workers_share_the_sessions_of_a_pooler(
     assert {"RUNNING"} == system.statuses().keys() - {"COMPLETED"}
     assert [] == system.violations(ended=False)
     letters = system.said("dead-letters", "list")
-    # Published at least once: again, if shards move before its row of the outbox is deleted.
+    # Published at least once: again if shards move before its row in the outbox is deleted.
     assert {True} == {'"orderId":"bad-0"' in each["value"] for each in letters}
     assert "shop_rule" in letters[0]["error"]
     assert [] == system.log("processor.failed")
     assert 0 == workers[1].stop()
 
 
-def test_a_session_of_a_pooler_is_left_as_it_was_found(
+def test_a_session_of_a_pooler_is_not_changed(
     pooler: PgBouncer,
 ) -> None:
-    """Another client of the pooler would find what was set, or meet a prepared statement."""
+    """Another client of the pooler would get its settings or prepared statements."""
     ours = connect(through(pooler))
     assert isinstance(ours, PostgresConnection)
     shown = "SELECT current_setting('search_path'), current_setting('statement_timeout')"
-    for _ in range(20):  # a statement is prepared after five times
+    for _ in range(20):  # a statement is prepared at its fifth use
         assert [("shop", "0")] == list(ours.rows(shown, ()))
         with ours.transaction() as cursor:
             cursor.execute(shown)

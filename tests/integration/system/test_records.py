@@ -1,4 +1,4 @@
-"""Records as others write them: services that know two fields, and what nobody can read."""
+"""Records of other programs: replies with two fields only, and unreadable records."""
 
 import json
 
@@ -23,7 +23,7 @@ COUNT = 24
 
 
 def answer(system: KafkaSystem, topic: str, status: str, *numbers: int) -> None:
-    """As a service written elsewhere does: two fields and some of its own, without a key."""
+    """Return a reply of another service: two fields and some of its own, without a key."""
     for number in numbers:
         value = {"orderId": f"o-{number}", "status": status, "shard": {"of": [1]}, "amount": None}
         system.put(topic, json.dumps(value).encode(), partition=(number * 5 + 3) % PARTITIONS)
@@ -33,8 +33,8 @@ def waiting_for(system: KafkaSystem, step: str) -> int:
     return system.number("SELECT count(*) FROM sagas WHERE step = :step", step=step)
 
 
-def test_services_that_know_two_fields_drive_sagas_on_two_workers(system: KafkaSystem) -> None:
-    """Whatever partition their records are in: they are sent on to the worker they are for."""
+def test_replies_with_two_fields_drive_sagas_on_two_workers(system: KafkaSystem) -> None:
+    """From any partition: they are forwarded to the worker of their saga."""
     for _ in range(2):
         system.start("--roles", OURS)
     everyone, unlucky = range(COUNT), range(0, COUNT, 3)
@@ -55,8 +55,8 @@ def test_services_that_know_two_fields_drive_sagas_on_two_workers(system: KafkaS
     assert [] == system.read("dead-letters")
 
 
-def test_participants_that_never_acknowledge_a_rollback_hold_nobody_up(system: KafkaSystem) -> None:
-    """Their step says so: the compensation is sent, and not waited for."""
+def test_participants_that_never_acknowledge_a_rollback_block_no_saga(system: KafkaSystem) -> None:
+    """Their step has no `undone`: the compensation is sent, and not waited for."""
     system.start_special("--silent", "payments", "stock")
     system.put("order-events", *orders(5))
     system.load(3)
@@ -84,8 +84,8 @@ POISON: dict[str, bytes | None] = {
 }
 
 
-def test_poison_goes_to_the_dead_letters_whole_and_stops_nobody(system: KafkaSystem) -> None:
-    """With headers that say where it was, what was wrong with it, and when."""
+def test_unreadable_records_become_dead_letters_and_block_nothing(system: KafkaSystem) -> None:
+    """Complete, with headers for their position, error and time."""
     system.start()
     system.load()
     for number, value in enumerate(POISON.values()):
@@ -109,10 +109,10 @@ def test_poison_goes_to_the_dead_letters_whole_and_stops_nobody(system: KafkaSys
 
 
 @pytest.mark.parametrize("when", ["before the start", "while it runs"])
-def test_a_record_larger_than_its_topic_takes_is_a_dead_letter(
+def test_a_record_larger_than_the_limit_of_its_topic_is_a_dead_letter(
     system: KafkaSystem, when: str
 ) -> None:
-    """Whole, whether the worker knows the limit or the broker refuses; other orders go on."""
+    """Complete, whether the worker knows the limit or the broker refuses; other orders continue."""
     lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=1, unit_price=1) for n in range(100))
     system.env["ORDER_SAGAS_DEADLINE_SCALE"] = "0.3"
     if when == "before the start":
@@ -139,7 +139,7 @@ def test_a_record_larger_than_its_topic_takes_is_a_dead_letter(
 
 
 def test_a_key_belongs_to_the_partition_that_other_clients_choose(system: KafkaSystem) -> None:
-    """Kafka's own partitioner, as every client has it, puts a key where its owner looks."""
+    """The partitioner of Kafka clients assigns a key to the shard that its owner reads."""
     connection: KafkaConnection = system.connection
     producer = KafkaProducer(**connection.client_settings())
     keys = [f"order-{number} \u00e9".encode() for number in range(50)]

@@ -1,4 +1,4 @@
-"""One set of roles after another on Kafka: a role goes on where it was, and nothing comes twice."""
+"""Different sets of roles on Kafka: a role continues at its offset, nothing comes twice."""
 
 import pytest
 
@@ -21,15 +21,15 @@ WAITING = "SELECT count(*) FROM sagas WHERE step = 'process payment'"
 
 
 def lag_of(system: KafkaSystem) -> Lag:
-    """What waits, as `status` tells it."""
+    """The lag that `status` shows."""
     topics = [topic for topic in APP.topics if topic != DEAD_LETTERS]
     ends = ends_of_topics(system.connection, topics, PARTITIONS)
     with system.reading() as db:
         return lag_of_topics(db, ends, "order-sagas", APP.topics_of_roles)
 
 
-def test_another_set_of_roles_goes_on_where_each_role_was(system: KafkaSystem) -> None:
-    """No saga is told again of what began it; what nobody can read is a dead letter once."""
+def test_another_set_of_roles_continues_at_the_offset_of_each_role(system: KafkaSystem) -> None:
+    """No saga gets its start again; an unreadable record becomes a dead letter once."""
     system.make_tables()
     first = system.start("--roles", NO_PAYMENT)
     system.load()

@@ -1,4 +1,4 @@
-"""An order that is taken in reaches Kafka, whoever dies on the way."""
+"""An accepted order reaches Kafka, even if its submitter or a worker dies."""
 
 from typing import Any
 
@@ -20,21 +20,21 @@ pytestmark = [
 
 
 class DyingLog(OutboxLog):
-    """Is dead once its transaction is committed: publishes nothing."""
+    """A log whose process dies after its commit, before it publishes."""
 
     def _publish(self, rows: dict[int, Any]) -> None:
-        """Never comes to it."""
+        """Publish nothing."""
 
 
 def take_and_die(system: KafkaSystem) -> list[Verdict]:
-    """Take three orders in, and die between the commit and Kafka."""
+    """Accept three orders, and die between the commit and the publication."""
     log = DyingLog(system.database, PARTITIONS, system.connection, APP.topics, "order-sagas")
     with log:
         return Intake(log).take(orders(3))
 
 
-def test_the_next_submitter_publishes_what_another_left(system: KafkaSystem) -> None:
-    """Whatever it submits itself."""
+def test_the_next_submitter_publishes_the_rest_of_another(system: KafkaSystem) -> None:
+    """Independent of what it submits itself."""
     verdicts = take_and_die(system)
     before = system.read("order-events")
     system.run("submit", "-", "--format", "jsonl", stdin="")
@@ -46,8 +46,8 @@ def test_the_next_submitter_publishes_what_another_left(system: KafkaSystem) -> 
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["that starts", "that runs"])
-def test_a_worker_publishes_what_a_submitter_left(system: KafkaSystem, running: bool) -> None:
-    """One that takes the shards over at once; one that has them sees it in passing."""
+def test_a_worker_publishes_the_rest_of_a_submitter(system: KafkaSystem, running: bool) -> None:
+    """A worker that takes over the shards does so at once, one that has them a little later."""
     if running:
         worker = system.start()
         wait_until(lambda: "kafka.shards_assigned" in worker.said, "it to have the shards")
@@ -60,10 +60,10 @@ def test_a_worker_publishes_what_a_submitter_left(system: KafkaSystem, running: 
     assert {"COMPLETED": 3} == system.statuses()
 
 
-def test_an_order_that_its_topic_does_not_take_is_a_dead_letter_and_keeps_no_other(
+def test_an_order_too_large_for_its_topic_is_a_dead_letter_and_delays_no_other(
     system: KafkaSystem,
 ) -> None:
-    """What was acknowledged beside it is not published again by whoever submits next."""
+    """The next submitter does not publish the acknowledged ones again."""
     system.limit("order-events", 3000)
     lines = tuple(OrderLine(sku=f"SKU-{n}", quantity=1, unit_price=1) for n in range(100))
     with OutboxLog(
@@ -82,5 +82,5 @@ def test_an_order_that_its_topic_does_not_take_is_a_dead_letter_and_keeps_no_oth
     assert (1, 1) == (left, kept)
     assert b"large-0" == letter.key
     assert 100 == (letter.value or b"").count(b'"sku"')
-    assert 3 == len(system.read("order-events")) - 3  # with the records that end the orders
+    assert 3 == len(system.read("order-events")) - 3  # including the records that end the orders
     assert {"COMPLETED": 3} == system.statuses()

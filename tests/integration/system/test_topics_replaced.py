@@ -1,4 +1,4 @@
-"""Topics that are created again, or lose records, while orders are on their way."""
+"""Topics that are created again, or lose records, while orders are in flight."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ def lines_of(count: int, prefix: str) -> str:
 
 
 @pytest.mark.slow
-def test_topics_that_were_created_again_are_not_read_until_it_is_accepted(
+def test_recreated_topics_are_not_read_until_they_are_accepted(
     system: KafkaSystem,
 ) -> None:
     """Neither those that were replaced while no worker ran, nor under a running worker."""
@@ -41,7 +41,7 @@ def test_topics_that_were_created_again_are_not_read_until_it_is_accepted(
         system.wait_for_ends(BEFORE)
         fresh_topics(system.connection.bootstrap_servers)
         wait_until(lambda: system.log("kafka.shards_stopped"), "the worker to stop its shards")
-        # More than there were before, so that stored offsets are within the topic again.
+        # More records than before, so that the stored offsets are within the topic again.
         system.put("order-events", *orders(AFTER, "new"))
         again = threading.Event()
         assert not again.wait(2)
@@ -68,7 +68,7 @@ def test_topics_that_were_created_again_are_not_read_until_it_is_accepted(
 def test_orders_whose_start_was_deleted_unread_are_found_and_can_be_submitted_again(
     system: KafkaSystem,
 ) -> None:
-    """By retention, before any worker ran; what is left of the topic is not taken for lost."""
+    """By retention, before any worker ran; the remaining records are not reported as lost."""
     system.run("submit", "-", "--format", "jsonl", stdin=lines_of(20, "gone"))
     ends = {TopicPartition("order-events", r.partition): 0 for r in system.read("order-events")}
     for record in system.read("order-events"):
@@ -78,7 +78,7 @@ def test_orders_whose_start_was_deleted_unread_are_found_and_can_be_submitted_ag
     admin.delete_records(ends)
     admin.close()
     system.run("submit", "-", "--format", "jsonl", stdin=lines_of(5, "there"))
-    assert [] == system.said("audit")["checks"][-1]["violations"]  # no worker has looked yet
+    assert [] == system.said("audit")["checks"][-1]["violations"]  # no worker has read yet
     system.load()
     with system.start(workers=2):
         system.wait_for_ends(5)

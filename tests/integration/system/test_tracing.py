@@ -1,4 +1,4 @@
-"""A trace goes through Kafka: it comes in with an order, and goes out with every command."""
+"""A trace is passed through Kafka: from the order to every command."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ ELSEWHERE = f"00-{TRACE}-b7ad6b7169203331-01".encode()
 def test_services_written_elsewhere_share_the_trace(
     make_system: MakeSystem, tmp_path: Path
 ) -> None:
-    """Each command names the span that waits for its answer."""
+    """Each command has the span that waits for its reply as parent."""
     with Collector() as collector:
         database = f"sqlite:///{tmp_path / 'orders.db'}"
         system = make_system(database, otel_endpoint=collector.endpoint)

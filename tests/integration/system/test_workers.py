@@ -1,4 +1,4 @@
-"""Workers come, go, die and freeze: their shards move, with sagas, deadlines and stock."""
+"""Workers start, stop, die and freeze: their shards move, with sagas, deadlines and stock."""
 
 import signal
 
@@ -44,8 +44,8 @@ def test_shards_move_with_sagas_deadlines_and_stock(
     assert [] == system.violations()
 
 
-def test_a_frozen_worker_stores_nothing_more_and_rejoins(system: KafkaSystem) -> None:
-    """It sleeps past its session in the middle of its work, and wakes when another has it."""
+def test_a_frozen_worker_commits_nothing_more_and_rejoins(system: KafkaSystem) -> None:
+    """It is frozen past its session during its work, until another worker has its shards."""
     frozen = system.start()
     system.start()
     system.load()
@@ -56,7 +56,7 @@ def test_a_frozen_worker_stores_nothing_more_and_rejoins(system: KafkaSystem) ->
     assert 1500 == system.ended()
     before = frozen.said.count("kafka.shards_assigned")
     frozen.process.send_signal(signal.SIGCONT)
-    # It learns of its loss from Kafka or from the database, whichever answers first.
+    # It notices the loss from Kafka or from the database, whichever answers first.
     wait_until(lambda: frozen.said.count("kafka.shards_assigned") > before, "it to rejoin")
     system.put("order-events", *orders(300, "later"))
     system.wait_for_ends(1800)
@@ -67,8 +67,8 @@ def test_a_frozen_worker_stores_nothing_more_and_rejoins(system: KafkaSystem) ->
     assert 0 == system.number("SELECT count(*) FROM outbox")
 
 
-def test_each_service_may_run_in_a_process_of_its_own(system: KafkaSystem) -> None:
-    """Each is a group of its own, with offsets of its own; what nobody can read is told once."""
+def test_each_service_can_run_in_a_separate_process(system: KafkaSystem) -> None:
+    """Each is a separate group with its own offsets; an unreadable record is reported once."""
     for role in ROLES:
         system.start("--roles", role)
     system.load(90)
@@ -88,10 +88,10 @@ def test_each_service_may_run_in_a_process_of_its_own(system: KafkaSystem) -> No
 
 
 @pytest.mark.parametrize("point", ["after commit", "after publish"])
-def test_what_a_worker_had_committed_is_published_by_the_next(
+def test_committed_records_of_a_dead_worker_are_published_by_the_next(
     make_system: MakeSystem, postgres_url: str, point: str
 ) -> None:
-    """It dies before Kafka has the records, or before the database knows that Kafka has them."""
+    """It dies before Kafka has the records, or before their publication is stored."""
     system = make_system(postgres_url, batch_size=20)
     dying = system.start_special("--die", point, "9", wait=False)
     system.load()

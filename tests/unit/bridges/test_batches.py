@@ -14,7 +14,7 @@ from tests.support.embedded import Crash, EmbeddedSystem, an_order
 
 
 class Faulty:
-    """A local provider that breaks down at the orders named, so many times."""
+    """A local provider that raises for the named orders, a number of times."""
 
     local = True
 
@@ -34,13 +34,13 @@ class Faulty:
 
 
 def encoded(system: EmbeddedSystem, *orders: OrderCreated) -> list[Outgoing]:
-    """Orders as records that have not happened yet."""
+    """Orders as encoded records that are not appended yet."""
     encode = msgspec.json.encode
     return [system.log.outgoing("order-events", o.order_id, encode(o)) for o in orders]
 
 
-def test_a_handler_that_raises_once_is_tried_again(tmp_path) -> None:
-    """And nobody notices."""
+def test_a_handler_that_raises_once_is_retried(tmp_path) -> None:
+    """The order completes."""
     with EmbeddedSystem(tmp_path, gateway=Faulty(bad=1)) as system:
         system.load({"PEN": 10})
         system.put(an_order("good"), an_order("bad"))
@@ -50,8 +50,8 @@ def test_a_handler_that_raises_once_is_tried_again(tmp_path) -> None:
         assert [] == system.violations()
 
 
-def test_a_handler_that_keeps_raising_costs_its_record_and_no_other(tmp_path) -> None:
-    """The record is a dead letter, whole; the rest of the batch is committed."""
+def test_a_handler_that_keeps_raising_makes_only_its_record_a_dead_letter(tmp_path) -> None:
+    """The dead letter is the whole record; the rest of the batch is committed."""
     with EmbeddedSystem(tmp_path, gateway=Faulty(bad=2)) as system:
         system.load({"PEN": 10})
         system.put(an_order("good"), an_order("bad"), an_order("better"))
@@ -71,8 +71,8 @@ def test_a_handler_that_keeps_raising_costs_its_record_and_no_other(tmp_path) ->
         assert [] == system.violations()
 
 
-def test_poison_between_good_records_is_put_aside_as_it_came(tmp_path) -> None:
-    """Not JSON, no value, for nobody: the orders around it go on."""
+def test_unreadable_records_become_dead_letters_unchanged(tmp_path) -> None:
+    """Not JSON, no value, no receiver: the orders around them are handled."""
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         system.put(an_order("before"))
@@ -94,7 +94,7 @@ def test_poison_between_good_records_is_put_aside_as_it_came(tmp_path) -> None:
 
 
 def test_duplicates_in_one_batch_are_one_order(tmp_path) -> None:
-    """The second sees what the first did, though nothing is stored yet."""
+    """The second one sees the changes of the first, which are not stored yet."""
     with EmbeddedSystem(tmp_path, gateway=(gateway := Faulty())) as system:
         system.load({"PEN": 10})
         system.put(*[an_order("o-1")] * 5, PaymentCompleted(order_id="o-1"))
@@ -104,8 +104,8 @@ def test_duplicates_in_one_batch_are_one_order(tmp_path) -> None:
         assert [] == system.violations()
 
 
-def test_an_order_id_that_comes_again_with_other_content_is_a_dead_letter(tmp_path) -> None:
-    """The first one stands."""
+def test_an_order_id_used_again_with_other_content_is_a_dead_letter(tmp_path) -> None:
+    """The first order is kept."""
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         system.put(an_order("o-1", customer_id="ann"))
@@ -118,7 +118,7 @@ def test_an_order_id_that_comes_again_with_other_content_is_a_dead_letter(tmp_pa
 
 
 def test_a_batch_of_timers_alone_is_stored(tmp_path) -> None:
-    """No record came, and yet something happened."""
+    """Although it has no record."""
     settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 9}
     with EmbeddedSystem(tmp_path, settings=settings) as system:
         system.put(an_order("o-1"))
@@ -133,7 +133,7 @@ def test_a_batch_of_timers_alone_is_stored(tmp_path) -> None:
 
 
 def test_a_record_of_two_fields_drives_a_saga(tmp_path) -> None:
-    """An order worth nothing, of nobody, is a valid order."""
+    """An order without amount and customer is valid."""
     with EmbeddedSystem(tmp_path) as system:
         system.put_raw("order-events", b'{"orderId":"o-1","status":"ORDER_CREATED"}')
 
@@ -142,7 +142,7 @@ def test_a_record_of_two_fields_drives_a_saga(tmp_path) -> None:
 
 
 def test_a_locked_database_delays_a_commit_and_loses_nothing(tmp_path, monkeypatch) -> None:
-    """It is tried again, with all that the batch did."""
+    """The commit is retried, with all changes of the batch."""
     monkeypatch.setattr("order_sagas.bridges.storage.sqlite.BUSY_SECONDS", 0.01)
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
@@ -163,7 +163,7 @@ def test_a_locked_database_delays_a_commit_and_loses_nothing(tmp_path, monkeypat
 @pytest.mark.parametrize("point", ["before commit", "after commit"])
 @pytest.mark.parametrize("nth", range(1, 5))
 def test_a_crash_at_a_commit_changes_no_outcome(tmp_path, point, nth) -> None:
-    """Before it nothing happened, after it all did; a restart goes on from there."""
+    """Before the commit nothing is stored, after it everything; a restart continues from there."""
     left = nth
 
     def watch(where: str) -> None:

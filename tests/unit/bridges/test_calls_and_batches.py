@@ -1,4 +1,4 @@
-"""External calls and batches: made once, whatever is rolled back, and never too many at a time."""
+"""External calls and batches: calls are made once despite rollbacks, and are limited in number."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.support.embedded import EmbeddedSystem, an_order
 
 
 class MailServer:
-    """Counts what it is given; it is away so many times first."""
+    """A mail server that counts its mails, and fails a number of times first."""
 
     name = "mail"
     local = False
@@ -41,7 +41,7 @@ class MailServer:
 
 
 class Provider:
-    """A payment provider that answers refunds as it is told, and raises what it is given."""
+    """A payment provider with given answers to refunds, which may be exceptions."""
 
     local = False
 
@@ -58,7 +58,7 @@ class Provider:
 
 
 class Sizes(Observer):
-    """How many deliveries the first wave of each batch had, and how many records."""
+    """The number of deliveries in the first round of each batch, and of its records."""
 
     def __init__(self) -> None:
         self.deliveries: list[int] = []
@@ -71,7 +71,7 @@ class Sizes(Observer):
 
 
 class Trial:
-    """A system whose calls are made when the test says so."""
+    """A system whose calls are made when the test decides."""
 
     def __init__(self, directory: Path, **more: Any) -> None:
         self.runners: list[HeldCalls] = []
@@ -88,7 +88,7 @@ class Trial:
 
     @property
     def calls(self) -> HeldCalls:
-        """Those of the present life."""
+        """The calls of the running system."""
         return self.runners[-1]
 
     def lose_the_shards(self) -> None:
@@ -97,19 +97,19 @@ class Trial:
         store.claim([LOG, LEFT], [*range(store.partitions)])
 
     def let_all_go(self) -> None:
-        """Until no call is held."""
+        """Make calls until none is held."""
         while self.calls.held:
             self.calls.let_go()
 
     def reported(self) -> Any:
-        """What the bridge says of itself."""
+        """The report of the processor."""
         assert self.system.running
         return self.system.running.report()
 
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Any:
-    """Makes trials, and ends them."""
+    """Make trials, and stop them afterwards."""
     made: list[Trial] = []
 
     def make(**more: Any) -> Trial:
@@ -124,7 +124,7 @@ def trial(tmp_path: Path) -> Any:
         each.system.__exit__()
 
 
-def test_a_rollback_sends_no_mail_again_that_is_being_sent(trial: Any) -> None:
+def test_a_rollback_does_not_repeat_a_mail_being_sent(trial: Any) -> None:
     """The batch of another order is rolled back, and every shard is gained once more."""
     it = trial()
     it.system.put(an_order("o-1"))
@@ -139,8 +139,8 @@ def test_a_rollback_sends_no_mail_again_that_is_being_sent(trial: Any) -> None:
     assert [] == it.system.violations()
 
 
-def test_an_outcome_whose_batch_was_rolled_back_is_used(trial: Any) -> None:
-    """The mail is sent, and the batch that stores so is refused: it is not sent again."""
+def test_the_outcome_of_a_rolled_back_batch_is_used_again(trial: Any) -> None:
+    """The batch that stores that the mail was sent is refused; the mail is not sent again."""
     it = trial()
     it.system.put(an_order("o-1"))
     it.lose_the_shards()
@@ -152,10 +152,10 @@ def test_an_outcome_whose_batch_was_rolled_back_is_used(trial: Any) -> None:
 
 
 def test_a_rollback_makes_no_retry_early_or_twice(trial: Any) -> None:
-    """The mail server was away: the timer that was set is the only one."""
+    """After the mail server was down, the timer that was set is the only one."""
     it = trial()
     it.mails.away = 1
-    it.system.advance(1.0)  # what failed before the start is tried at once
+    it.system.advance(1.0)  # calls that failed before the start are retried at once
     it.system.put(an_order("o-1"))
     it.calls.let_go()
     it.lose_the_shards()
@@ -174,8 +174,8 @@ def test_a_rollback_makes_no_retry_early_or_twice(trial: Any) -> None:
     assert {"o-1": 1, "o-2": 1} == it.mails.sent
 
 
-def test_after_a_restart_no_batch_has_more_deliveries_than_it_may(trial: Any) -> None:
-    """198 mails are owed, and new orders come while they are worked off."""
+def test_after_a_restart_no_batch_exceeds_its_size(trial: Any) -> None:
+    """198 mails are pending, and new orders arrive while they are sent."""
     it = trial(settings={"batch_size": 10})
     it.system.put(*[an_order(f"o-{n}") for n in range(198)])
     it.system.crash()
@@ -194,8 +194,8 @@ def test_after_a_restart_no_batch_has_more_deliveries_than_it_may(trial: Any) ->
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_outcomes_and_records_have_their_turns(trial: Any, batch_size: int) -> None:
-    """However many there are of either, the other does not wait for the last of them."""
+def test_outcomes_and_records_share_batches(trial: Any, batch_size: int) -> None:
+    """With any number of one kind, the other kind does not wait for the last of them."""
     it = trial(settings={"batch_size": batch_size})
     it.system.put(*[an_order(f"o-{n}") for n in range(30)])
     it.system.crash()
@@ -210,10 +210,10 @@ def test_outcomes_and_records_have_their_turns(trial: Any, batch_size: int) -> N
     assert (30, 30) == (sum(records), sum(outcomes))
     assert batch_size == max(map(sum, it.sizes.batches))
     both = sum(30 - sum(each[: len(each) // 2]) < 30 for each in (records, outcomes))
-    assert 2 == both  # half of the batches have handled some of either
+    assert 2 == both  # half of the batches have handled some of both
 
 
-def test_more_calls_than_there_is_room_for_wait_in_the_database(trial: Any) -> None:
+def test_calls_above_the_capacity_wait_in_the_database(trial: Any) -> None:
     """None is lost, none is made twice, and there are never more under way."""
     it = trial(call_capacity=5, settings={"batch_size": 10})
     it.system.put(*[an_order(f"o-{n}") for n in range(50)])
@@ -228,8 +228,8 @@ def test_more_calls_than_there_is_room_for_wait_in_the_database(trial: Any) -> N
     assert [] == it.system.violations()
 
 
-def test_a_retry_that_did_not_fit_is_found_though_newer_ones_were_read(trial: Any) -> None:
-    """The database is read once more from the beginning."""
+def test_a_retry_above_the_capacity_is_found_after_newer_ones(trial: Any) -> None:
+    """The database is read again from the beginning."""
     it = trial(call_capacity=2)
     it.mails.away = 3
     it.system.put(*[an_order(f"o-{n}") for n in range(10)])
@@ -242,8 +242,8 @@ def test_a_retry_that_did_not_fit_is_found_though_newer_ones_were_read(trial: An
     assert {f"o-{n}": 1 for n in range(10)} == it.mails.sent
 
 
-def test_what_is_owed_by_a_paused_service_waits_in_the_database(trial: Any) -> None:
-    """A restart does not read a million owed mails into memory to keep them there."""
+def test_pending_calls_of_a_paused_service_wait_in_the_database(trial: Any) -> None:
+    """A restart does not read a million pending mails into memory."""
     it = trial()
     it.system.put(an_order("o-1"))
     it.system.crash()
@@ -262,15 +262,15 @@ def test_what_is_owed_by_a_paused_service_waits_in_the_database(trial: Any) -> N
     assert ["o-1"] == [call.key for call in it.calls.begun]
 
 
-def test_a_stop_waits_for_calls_that_run_and_stores_what_they_did(trial: Any) -> None:
-    """The next start would send the mail again."""
+def test_a_stop_waits_for_running_calls_and_stores_their_outcomes(trial: Any) -> None:
+    """Otherwise the next start would send the mail again."""
     it = trial()
     it.system.put(an_order("o-1"))
     system = it.system
     assert system.base
 
     class EndsInTheMeantime(HeldCalls):
-        """Lets its calls happen once it is told to begin no more."""
+        """Makes its calls when it is stopped."""
 
         def stop(self) -> Any:
             self.let_go()
@@ -283,8 +283,8 @@ def test_a_stop_waits_for_calls_that_run_and_stores_what_they_did(trial: Any) ->
     assert Notification.SENT == system.entity(Notification, "o-1").status
 
 
-def test_a_stop_does_not_wait_for_a_call_that_hangs(trial: Any) -> None:
-    """It is owed, and made again by the next start."""
+def test_a_stop_does_not_wait_for_a_hanging_call(trial: Any) -> None:
+    """It stays pending, and the next start makes it again."""
     it = trial()
     it.system.put(an_order("o-1"))
 
@@ -300,7 +300,7 @@ def test_a_stop_does_not_wait_for_a_call_that_hangs(trial: Any) -> None:
 
 
 def cancelled(it: Trial, order_id: str = "o-1") -> Payment:
-    """An order whose goods are missing, up to the last attempt to refund it."""
+    """Run an order without stock up to the last attempt of its refund."""
     it.system.put(an_order(order_id, lines=an_order(order_id).lines * 10_000))
     for _ in range(100):
         it.let_all_go()
@@ -330,10 +330,10 @@ def cancelled(it: Trial, order_id: str = "o-1") -> Payment:
         ),
     ],
 )
-def test_why_a_refund_did_not_happen_is_stored(
+def test_the_cause_of_a_failed_refund_is_stored(
     trial: Any, answer: Any, code: str, reason: str
 ) -> None:
-    """Declined and unknown are told apart; the saga knows only that nothing came."""
+    """Declined and unknown are distinguished; the saga only knows that no reply came."""
     it = trial(gateway=Provider(answer))
     payment = cancelled(it)
 
@@ -341,7 +341,7 @@ def test_why_a_refund_did_not_happen_is_stored(
     assert (Payment.PENDING, code, reason) == (payment.status, payment.code, payment.reason)
 
 
-def test_what_went_wrong_is_forgotten_once_it_went_well(trial: Any) -> None:
+def test_a_success_clears_the_stored_error(trial: Any) -> None:
     """A payment that was charged at the second attempt has no error."""
     it = trial(gateway=(provider := Provider()))
     charge, provider.charge = provider.charge, _raise  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The mark of waiting orders moves with the orders, and wakes nobody."""
+"""The mark of waiting orders moves with the orders, without a timer."""
 
 from order_sagas.actors.entities import Order
 from order_sagas.bridges.intake.intake import Intake
@@ -14,8 +14,8 @@ def mark(system: EmbeddedSystem) -> int:
     return next((int(value) for (value,) in rows), 0)
 
 
-def test_it_moves_after_a_few_thousand_orders_and_not_before(tmp_path) -> None:
-    """By the owner of one shard, as far as orders are stored, or listed as waiting."""
+def test_it_moves_only_after_a_few_thousand_orders(tmp_path) -> None:
+    """The owner of one shard moves it, as far as orders are stored or listed as waiting."""
     system = EmbeddedSystem(tmp_path)
     intake, many = Intake(system.log, system.clock), [an_order(f"o-{n}") for n in range(3 * CHUNK)]
     for first in range(0, len(many), 1000):
@@ -35,7 +35,7 @@ def test_it_moves_after_a_few_thousand_orders_and_not_before(tmp_path) -> None:
 
 
 def mark_of(tmp_path) -> int:
-    """The mark in the database, by whoever opens it next."""
+    """The mark in the database, read on a new connection."""
     system = EmbeddedSystem(tmp_path)
     try:
         return mark(system)
@@ -44,7 +44,7 @@ def mark_of(tmp_path) -> int:
 
 
 def test_no_timer_is_set_for_it(tmp_path) -> None:
-    """An idle system that keeps everything for ever is never woken."""
+    """So that an idle system without pruning is never woken."""
     forever = {"keep_idempotency_keys": None, "keep_operator_actions": None}
     with EmbeddedSystem(tmp_path, settings=forever) as system:
         assert system.base

@@ -1,4 +1,4 @@
-"""An outage or a pause that is over puts off one deadline, and not those that follow it."""
+"""An outage or a pause that is over puts off one deadline, and not the later ones."""
 
 import pytest
 
@@ -13,7 +13,7 @@ WITHIN = 30.0
 
 
 def had_an_outage(system: EmbeddedSystem, what: str, length: float) -> None:
-    """Let the log be away, or the payment service be paused, for so many seconds."""
+    """Make the log unavailable, or pause the payment service, for a number of seconds."""
     outages, now = system.outages, system.clock.now
     (outages.pause if what == "payments" else outages.begin)(what, now())
     system.advance(length)
@@ -21,8 +21,8 @@ def had_an_outage(system: EmbeddedSystem, what: str, length: float) -> None:
 
 
 @pytest.mark.parametrize("what", ["kafka", "payments"])
-def test_a_command_is_sent_again_soon_after_its_deadline_was_put_off(tmp_path, what) -> None:
-    """The pause before the next attempt is not as long as the outage before it."""
+def test_the_backoff_after_a_postponed_deadline_is_not_postponed(tmp_path, what) -> None:
+    """The wait before the next attempt does not include the outage."""
     with EmbeddedSystem(tmp_path, settings=SILENT_ONCE) as system:
         system.load({"PEN": 10})
         system.put(an_order("o-1"))
@@ -34,7 +34,7 @@ def test_a_command_is_sent_again_soon_after_its_deadline_was_put_off(tmp_path, w
         assert "COMPLETED" == system.status("o-1")
 
 
-def test_a_command_is_not_sent_again_while_the_log_is_away(tmp_path) -> None:
+def test_a_command_is_not_repeated_during_an_outage_of_the_log(tmp_path) -> None:
     """The outage begins between the deadline and the next attempt."""
     with EmbeddedSystem(tmp_path, settings=SILENT_ONCE) as system:
         system.load({"PEN": 10})
@@ -51,7 +51,7 @@ def test_a_command_is_not_sent_again_while_the_log_is_away(tmp_path) -> None:
 
 
 def test_an_outage_between_two_reminders_puts_off_one_of_them(tmp_path) -> None:
-    """The others come at their usual intervals, and the end of the wait once as much later."""
+    """The other reminders keep their intervals, and the wait ends later by the outage once."""
     saga = a_trip(APPROVAL, TICKET)
     with EmbeddedSystem(tmp_path, sagas=[saga], services=[FrontDesk]) as system:
         system.put(TripWanted(order_id="T-1"))

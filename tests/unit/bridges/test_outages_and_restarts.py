@@ -1,4 +1,4 @@
-"""An outage that a worker did not outlive puts deadlines off for the worker after it."""
+"""An outage during which a worker ended puts off the deadlines of the next worker."""
 
 import pytest
 
@@ -14,37 +14,39 @@ WITHIN = 30.0
 
 @pytest.fixture
 def system(tmp_path):
-    """A system whose payments have no answer, with one order that waits for its own."""
-    with EmbeddedSystem(tmp_path, settings=SILENT, outage_folder=tmp_path / "notes") as system:
+    """A system without replies to payments, with an order that waits for one."""
+    with EmbeddedSystem(
+        tmp_path, settings=SILENT, outage_folder=tmp_path / "outage_files"
+    ) as system:
         system.put(an_order("o-1"))
         yield system
 
 
-def notes(tmp_path) -> list[str]:
-    """The files that tell of outages."""
-    return [path.name for path in (tmp_path / "notes").glob("*")]
+def outage_files(tmp_path) -> list[str]:
+    """The files with outages."""
+    return [path.name for path in (tmp_path / "outage_files").glob("*")]
 
 
 @pytest.mark.parametrize("what", ["database", "kafka"])
 def test_an_outage_that_lasts_through_a_restart_puts_deadlines_off(system, tmp_path, what) -> None:
-    """By its whole length: what was left of the deadline when it began is left when it is over."""
+    """By its whole length: the time left at its beginning is left at its end."""
     system.advance(10)
     system.outages.begin(what, system.clock.now())
     system.advance(600)
-    noted = len(notes(tmp_path))
+    noted = len(outage_files(tmp_path))
     system.restart()
     system.advance(19)
     before = system.history("o-1")
     system.advance(2)
 
     assert {"database": 1, "kafka": 0}[what] == noted
-    assert [] == notes(tmp_path)
+    assert [] == outage_files(tmp_path)
     assert ["started"] == before
     assert "step_timed_out process payment" in system.history("o-1")
 
 
 def test_a_restart_without_an_outage_lets_overdue_deadlines_pass_at_once(system) -> None:
-    """Whether it was stopped or killed, and however long nothing ran."""
+    """After a stop or a kill, and any time without a system."""
     system.crash()
     system.clock.advance(WITHIN + 1)
     system.start()
@@ -52,8 +54,8 @@ def test_a_restart_without_an_outage_lets_overdue_deadlines_pass_at_once(system)
     assert "step_timed_out process payment" in system.history("o-1")
 
 
-def test_an_outage_that_was_over_before_the_restart_still_counts(system, tmp_path) -> None:
-    """Through several restarts; and once no saga in flight is as old, it is forgotten."""
+def test_an_outage_that_ended_before_the_restart_counts(system, tmp_path) -> None:
+    """Over several restarts; it is deleted once no saga in flight is as old."""
     system.outages.begin("database", system.clock.now())
     system.advance(600)
     system.outages.end("database", system.clock.now())
@@ -70,13 +72,15 @@ def test_an_outage_that_was_over_before_the_restart_still_counts(system, tmp_pat
     assert "step_timed_out process payment" in system.history("o-1")
     assert [("database", 600.0)] == kept
     assert [] == list(system.store.db.rows("SELECT * FROM outages", ()))
-    assert [] == notes(tmp_path)
+    assert [] == outage_files(tmp_path)
 
 
-def test_the_grace_limits_what_was_noted_too(tmp_path) -> None:
-    """As it limits an outage that a worker saw from its beginning to its end."""
+def test_the_grace_limits_stored_outages_too(tmp_path) -> None:
+    """Like an outage that one worker saw from beginning to end."""
     settings = {**SILENT, "outage_grace": 60.0}
-    with EmbeddedSystem(tmp_path, settings=settings, outage_folder=tmp_path / "notes") as system:
+    with EmbeddedSystem(
+        tmp_path, settings=settings, outage_folder=tmp_path / "outage_files"
+    ) as system:
         system.put(an_order("o-1"))
         system.outages.begin("database", system.clock.now())
         system.advance(20)
@@ -87,9 +91,9 @@ def test_the_grace_limits_what_was_noted_too(tmp_path) -> None:
         assert "step_timed_out process payment" in system.history("o-1")
 
 
-def test_a_note_of_another_database_or_that_cannot_be_read_is_left_alone(system, tmp_path) -> None:
-    """The folder may be the logs' of several systems."""
-    folder, table = tmp_path / "notes", system.store.outages
+def test_files_of_other_databases_or_unreadable_ones_are_ignored(system, tmp_path) -> None:
+    """The folder may contain the logs of several systems."""
+    folder, table = tmp_path / "outage_files", system.store.outages
     elsewhere = OutageJournal(table, "postgresql://elsewhere/orders", folder)
     elsewhere.began("database", BEGAN)
     (folder / "outage-broken.json").write_bytes(b"{")
@@ -97,12 +101,12 @@ def test_a_note_of_another_database_or_that_cannot_be_read_is_left_alone(system,
     OutageJournal(table, system.settings.database, folder).recall(found, BEGAN + 100)
 
     assert not found
-    assert 2 == len(notes(tmp_path))
+    assert 2 == len(outage_files(tmp_path))
 
 
-def test_a_note_is_taken_once_and_its_own_worker_has_the_last_word(system, tmp_path) -> None:
-    """Another worker takes it in while its own still lives, which then says when it was over."""
-    folder, table = tmp_path / "notes", system.store.outages
+def test_a_stored_outage_is_ended_by_its_own_worker(system, tmp_path) -> None:
+    """Another worker reads it while its own worker still runs, which stores its end later."""
+    folder, table = tmp_path / "outage_files", system.store.outages
     ours, other = (OutageJournal(table, "orders", folder) for _ in range(2))
     ours.began("database", BEGAN + 10)
     first = Outages()
@@ -117,8 +121,8 @@ def test_a_note_is_taken_once_and_its_own_worker_has_the_last_word(system, tmp_p
     ]
 
 
-def test_a_folder_that_cannot_be_written_stops_nobody(system, tmp_path) -> None:
-    """What is in memory counts all the same."""
+def test_a_read_only_folder_does_not_stop_the_worker(system, tmp_path) -> None:
+    """Outages in memory still count."""
     (tmp_path / "file").touch()
     outages = Outages()
     outages.journal = OutageJournal(system.store.outages, "orders", tmp_path / "file" / "no")

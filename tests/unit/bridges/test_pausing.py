@@ -28,7 +28,7 @@ NAMES = ("orders", "payments", "stock", "notifications", INTAKE)
 
 
 class Charges(SimulatedGateway):
-    """A provider that notes in which order it charged."""
+    """A provider that records the order of its charges."""
 
     charged: ClassVar[list[str]] = []
 
@@ -46,7 +46,7 @@ def gateway():
 
 @pytest.fixture
 def system(tmp_path, gateway):
-    """A system with goods, that takes few records at a time."""
+    """A system with stock and small batches."""
     with EmbeddedSystem(tmp_path, gateway=gateway, settings={"batch_size": 4}) as system:
         system.load({"PEN": 1000})
         yield system
@@ -54,18 +54,18 @@ def system(tmp_path, gateway):
 
 @pytest.fixture
 def operations(system):
-    """What pauses its services."""
+    """The operations that pause its services."""
     return PauseOperations(system.log, NAMES, system.clock)
 
 
 def kept(system):
-    """How many messages are kept, by what is paused."""
+    """The number of deferred messages, by pause."""
     with queries.reading(system.settings.database) as db:
         return {pause.name: pause.kept for pause in pauses_that_last(db)}
 
 
-class RefusesOneLook:
-    """A connection whose database is away for one question about pauses."""
+class FailsOneRead:
+    """A connection on which one read of the pauses fails."""
 
     refuses: ClassVar[bool] = False
 
@@ -76,35 +76,35 @@ class RefusesOneLook:
         return getattr(self._connection, name)
 
     def rows(self, sql: str, parameters: Any) -> Any:
-        if RefusesOneLook.refuses and "FROM pauses" in sql:
-            RefusesOneLook.refuses = False
+        if FailsOneRead.refuses and "FROM pauses" in sql:
+            FailsOneRead.refuses = False
             raise StoreUnavailableError("the database is away")
         return self._connection.rows(sql, parameters)
 
 
-class LooksEachSecond(EmbeddedLogAdapter):
-    """As on Kafka, where no bell tells of a pause."""
+class PollsForPauses(EmbeddedLogAdapter):
+    """A log like Kafka, without a doorbell for pauses."""
 
     polls_pauses = True
 
 
-def test_a_pause_is_heard_of_although_the_database_was_away_for_one_look(tmp_path):
-    """The look is made again, and so are all that follow."""
+def test_pauses_are_read_again_after_one_failed_read(tmp_path):
+    """The read is retried, and later reads continue."""
     system = EmbeddedSystem(tmp_path)
-    system.parts = evolve(system.parts, connect=RefusesOneLook, adapter=LooksEachSecond)
+    system.parts = evolve(system.parts, connect=FailsOneRead, adapter=PollsForPauses)
     with system:
         operations = PauseOperations(system.log, NAMES, system.clock)
-        RefusesOneLook.refuses = True
+        FailsOneRead.refuses = True
         system.advance(2.0)
-        assert not RefusesOneLook.refuses
+        assert not FailsOneRead.refuses
         operations.pause("payments", "ada", "the provider is down")
         system.advance(10.0)
 
         assert 1 == sum(b'"service.paused"' in line for line in system.logged.lines)
 
 
-def test_what_is_sent_to_a_paused_service_waits_and_no_deadline_passes(system, operations):
-    """For days; then all goes on, in the order in which it came."""
+def test_messages_to_a_paused_service_wait_and_no_deadline_passes(system, operations):
+    """For days; then they are handled in the order in which they arrived."""
     operations.pause("payments", "ada", "the provider is down")
     orders = [f"o-{n}" for n in range(11)]
     system.put(*map(an_order, orders))
@@ -121,8 +121,8 @@ def test_what_is_sent_to_a_paused_service_waits_and_no_deadline_passes(system, o
     assert [] == system.violations()
 
 
-def test_order_is_kept_through_a_pause(system, operations, gateway):
-    """What comes after the pause, and what follows from what was kept, waits for its turn."""
+def test_order_is_kept_over_a_pause(system, operations, gateway):
+    """New messages, and outputs of deferred ones, are handled after all deferred messages."""
     operations.pause("payments", "ada", "x")
     orders = [f"o-{n}" for n in range(30)]
     system.put(*map(an_order, orders[:20]))
@@ -140,7 +140,7 @@ def test_order_is_kept_through_a_pause(system, operations, gateway):
 
 
 def test_an_undo_does_not_overtake_its_command(system, operations, gateway):
-    """Both are kept, one behind the other: charged first, then refunded."""
+    """Both are deferred in order: charged first, then refunded."""
     operations.pause("payments", "ada", "x")
     system.put(an_order("A"))
     system.put(CancelSaga(order_id="A", why="the customer called"))
@@ -155,8 +155,9 @@ def test_an_undo_does_not_overtake_its_command(system, operations, gateway):
 
 
 @pytest.mark.parametrize("name", ["orders", "payments", "stock", "notifications"])
-def test_any_service_can_be_paused_through_restarts(system, operations, name):
-    """What is kept stands in the database; the deadlines of who waits are put off there too."""
+def test_a_pause_of_any_service_survives_restarts(system, operations, name):
+    """Deferred messages are in the database; deadlines of waiting sagas are put off after a restart
+    too."""
     operations.pause(name, "ada", "x")
     system.put(*(an_order(f"o-{n}") for n in range(9)))
     system.restart()
@@ -170,8 +171,8 @@ def test_any_service_can_be_paused_through_restarts(system, operations, name):
     assert [] == system.violations()
 
 
-def test_while_the_intake_is_paused_no_saga_begins_and_running_ones_go_on(system, operations):
-    """Orders wait, and what comes for them waits behind them."""
+def test_a_paused_intake_begins_no_saga_and_running_ones_continue(system, operations):
+    """Orders are deferred, and messages for them after them."""
     operations.pause("payments", "ada", "x")
     system.put(an_order("running"))
     operations.pause(INTAKE, "ada", "too many")
@@ -193,7 +194,7 @@ def test_while_the_intake_is_paused_no_saga_begins_and_running_ones_go_on(system
     assert [] == system.violations()
 
 
-def test_what_leaves_the_intake_waits_for_a_service_that_is_paused(system, operations):
+def test_orders_after_a_pause_of_the_intake_wait_for_a_paused_service(system, operations):
     """One pause after the other."""
     for name in (INTAKE, "orders", "payments"):
         operations.pause(name, "ada", "x")
@@ -211,8 +212,8 @@ def test_what_leaves_the_intake_waits_for_a_service_that_is_paused(system, opera
 
 @pytest.mark.parametrize("nth", range(1, 8))
 @pytest.mark.parametrize("point", ["before commit", "after commit"])
-def test_a_crash_loses_and_repeats_nothing_that_was_kept(tmp_path, point, nth):
-    """Wherever it comes: while messages are put aside, and while they are delivered."""
+def test_a_crash_loses_and_repeats_no_deferred_message(tmp_path, point, nth):
+    """At any point: while messages are deferred, and while they are delivered."""
     left = [0]
 
     def watch(passed):
@@ -248,8 +249,8 @@ def test_a_crash_loses_and_repeats_nothing_that_was_kept(tmp_path, point, nth):
         assert [] == system.violations()
 
 
-def test_a_silent_service_times_its_sagas_out_once_its_pause_is_over(tmp_path):
-    """As many seconds after the pause as it would have been: no more patience than was meant."""
+def test_sagas_of_a_silent_service_time_out_after_its_pause(tmp_path):
+    """After the same number of seconds as without the pause."""
 
     class Silent(SimulatedGateway):
         def charge(self, charge):
@@ -273,8 +274,8 @@ def test_a_silent_service_times_its_sagas_out_once_its_pause_is_over(tmp_path):
         assert "timed_out" == saga.code
 
 
-def test_a_reply_from_elsewhere_still_counts(system, operations):
-    """Somebody answers in the place of the paused service; the command it finds is a late one."""
+def test_a_reply_from_another_system_counts_during_a_pause(system, operations):
+    """An operator answers in place of the paused service, which then finds a late command."""
     operations.pause("payments", "ada", "x")
     system.put(an_order("A"))
     system.put(PaymentCompleted(order_id="A"))
@@ -285,8 +286,8 @@ def test_a_reply_from_elsewhere_still_counts(system, operations):
     assert "COMPLETED" == system.status("A")
 
 
-def test_what_cannot_be_read_after_the_pause_is_a_dead_letter(system, operations):
-    """As it would have been before it, if the service had known no better then."""
+def test_a_deferred_record_that_cannot_be_read_is_a_dead_letter(system, operations):
+    """Like a record that cannot be read without a pause."""
     operations.pause("payments", "ada", "x")
     system.put(ProcessPayment(order_id="A", amount=1))
     with system.log.transaction() as cursor:
@@ -294,12 +295,12 @@ def test_what_cannot_be_read_after_the_pause_is_a_dead_letter(system, operations
     operations.unpause("payments", "ada")
     system.run()
 
-    (letter,) = system.log.letters()
+    (letter,) = system.log.dead_letters.letters()
     assert b"nonsense" == letter[2]
 
 
-def test_pauses_have_reasons_and_come_one_at_a_time(system, operations):
-    """Two people may want the same."""
+def test_a_pause_needs_a_reason_and_cannot_be_set_twice(system, operations):
+    """Two operators may pause the same service."""
     operations.pause("stock", "ada", "stocktaking")
     with pytest.raises(AlreadySoError, match="stock is paused already"):
         operations.pause("stock", "bob", "me too")

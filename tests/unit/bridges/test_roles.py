@@ -1,4 +1,4 @@
-"""A role has a progress of its own, whatever sets of roles ran: each record is handled once."""
+"""A role has its own progress, with any sets of roles: each record is handled once."""
 
 import random
 from collections import Counter
@@ -21,7 +21,7 @@ GARBAGE = b"no JSON"
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_commands_wait_for_the_role_that_does_not_run(tmp_path: Path, workers: int) -> None:
-    """Its sagas have given up meanwhile: three attempts each, and eight to undo them."""
+    """The sagas give up meanwhile, after three attempts and eight of the compensation."""
     with RoleStarts(tmp_path, workers) as starts:
         starts.start(NO_PAYMENT)
         starts.order(3)
@@ -42,12 +42,12 @@ def test_commands_wait_for_the_role_that_does_not_run(tmp_path: Path, workers: i
         assert [33] == [
             sum(n for (who, _), n in starts.handled.counts.items() if who == "payments")
         ]
-        # No saga was told once more of what began it.
+        # No saga got its start again.
         assert "ORDER_CREATED" not in {line["status"] for line in starts.ignored()}
 
 
-def test_a_role_that_comes_in_time_lets_the_sagas_complete(tmp_path: Path) -> None:
-    """It finds one command for each order, and those that run go on in the same batch."""
+def test_a_role_that_starts_in_time_lets_the_sagas_complete(tmp_path: Path) -> None:
+    """It finds one command for each order, and the sagas continue in the same batch."""
     with RoleStarts(tmp_path) as starts:
         starts.start(NO_PAYMENT)
         starts.load(100)
@@ -65,7 +65,7 @@ def test_a_role_that_comes_in_time_lets_the_sagas_complete(tmp_path: Path) -> No
 def test_an_order_waits_as_long_as_its_record_waits_for_the_orders_role(
     tmp_path: Path, marked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its saga has completed meanwhile; what is told of orders and of records is the same."""
+    """Its saga has completed meanwhile. The counts of orders and of records agree."""
     monkeypatch.setattr(waiting_orders, "CHUNK", 1)
     with RoleStarts(tmp_path) as starts:
         starts.start(("orchestrator", "payment", "stock", "notification"))
@@ -88,7 +88,7 @@ def test_an_order_waits_as_long_as_its_record_waits_for_the_orders_role(
 
 
 def waits(starts: RoleStarts) -> tuple[set[str], int, int]:
-    """The orders that are told to wait, how many are counted, and records of the orders role."""
+    """The waiting orders, their count, and the waiting records of the role `orders`."""
     with queries.reading(starts.first.settings.database) as db:
         listed = {row["order_id"] for row in queries.orders(db, (queries.SUBMITTED,))}
         counted = queries.order_counts(db).get(queries.SUBMITTED, 0)
@@ -97,7 +97,7 @@ def waits(starts: RoleStarts) -> tuple[set[str], int, int]:
 
 @pytest.mark.parametrize("one_by_one", [ALL, ALL[::-1]], ids=["forwards", "backwards"])
 def test_each_role_alone_in_turns(tmp_path: Path, one_by_one: tuple[str, ...]) -> None:
-    """Nothing but the log leads from one to the next."""
+    """Messages pass from one role to the next only through the log."""
     with RoleStarts(tmp_path) as starts:
         starts.start(("stock",))
         starts.load(100)
@@ -114,8 +114,8 @@ def test_each_role_alone_in_turns(tmp_path: Path, one_by_one: tuple[str, ...]) -
         assert [] == starts.first.violations()
 
 
-def test_what_was_left_comes_before_what_is_new_of_the_same_key(tmp_path: Path) -> None:
-    """However many batches it takes, and whatever comes meanwhile."""
+def test_records_left_for_a_role_come_before_new_ones_of_the_same_key(tmp_path: Path) -> None:
+    """Over any number of batches, with new records meanwhile."""
     with RoleStarts(tmp_path, batch_size=2) as starts:
         seen: list[str] = []
         starts.start(NO_PAYMENT)
@@ -137,7 +137,7 @@ def test_what_was_left_comes_before_what_is_new_of_the_same_key(tmp_path: Path) 
 
 
 def test_batches_still_follow_their_own_outputs(tmp_path: Path) -> None:
-    """What is for a role that runs is written as handled by the batch that sent it."""
+    """A record for a running role is written as handled by the batch that sent it."""
     with RoleStarts(tmp_path) as starts:
         starts.start(("orchestrator", "orders", "payment"))
         starts.order(1)
@@ -158,7 +158,7 @@ def test_batches_still_follow_their_own_outputs(tmp_path: Path) -> None:
 def test_a_record_that_two_roles_take_is_left_for_the_one_that_does_not_run(
     tmp_path: Path,
 ) -> None:
-    """The record that begins an order is for its saga and for the order service."""
+    """The start of an order is for its saga and for the order service."""
     with RoleStarts(tmp_path) as starts:
         starts.start(("orchestrator",))
         starts.order(1)
@@ -174,8 +174,8 @@ def test_a_record_that_two_roles_take_is_left_for_the_one_that_does_not_run(
         )
 
 
-def test_a_pause_holds_what_was_left_for_a_role(tmp_path: Path) -> None:
-    """What was kept for a paused service waits while the role does not run, and comes first."""
+def test_a_pause_defers_records_left_for_a_role(tmp_path: Path) -> None:
+    """Deferred messages wait while the role does not run, and are delivered first."""
     with RoleStarts(tmp_path) as starts:
         pause = "INSERT INTO pauses (name, by, why, since) VALUES (?, 'me', '', ?)"
         with starts.first.log.db.transaction() as cursor:
@@ -212,7 +212,8 @@ def some_roles(rng: random.Random) -> tuple[str, ...]:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("seed", range(15))
 def test_any_sets_of_roles_in_any_order(tmp_path: Path, seed: int, workers: int) -> None:
-    """Killed and stopped anywhere, with orders between; with all roles at last, all ends."""
+    """Killed and stopped at any point, with orders in between; finally, with all roles, all sagas
+    end."""
     rng = random.Random(seed)
     safe = False
 

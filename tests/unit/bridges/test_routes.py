@@ -1,4 +1,4 @@
-"""Who a message is for follows from the definitions and the services."""
+"""The receivers of a message follow from the definitions and the services."""
 
 from order_sagas.actors.entities import Order, Payment
 from order_sagas.actors.messages import (
@@ -25,30 +25,30 @@ def receivers(topic: str, message: type) -> set[str]:
     return {route.receiver for route in ROUTES.of(topic, message)}
 
 
-def test_an_event_may_be_for_several() -> None:
+def test_an_event_may_have_several_receivers() -> None:
     assert {"orders", "orchestrator"} == receivers("order-events", OrderCreated)
 
 
-def test_a_command_is_for_its_service_and_an_answer_for_the_saga() -> None:
+def test_a_command_is_for_its_service_and_a_reply_for_the_saga() -> None:
     assert {"payments"} == receivers("payment-events", ProcessPayment)
     assert {"orchestrator"} == receivers("payment-events", PaymentCompleted)
 
 
-def test_a_message_on_a_topic_where_it_does_not_belong_is_for_nobody() -> None:
+def test_a_message_on_a_wrong_topic_has_no_receiver() -> None:
     assert set() == receivers("stock-events", ProcessPayment)
     assert {"notifications"} == receivers("notification-events", OrderCompleted)
     assert {"orders"} == receivers("order-events", OrderCompleted)
 
 
-def test_operators_commands_are_taken_from_one_topic() -> None:
-    """So that a service that may write its own topic is no operator."""
+def test_operators_commands_are_read_from_one_topic_only() -> None:
+    """So that a service with the right to write its own topic cannot send them."""
     taken = {topic for topic in ROUTES.topics if ROUTES.of(topic, RetryStep)}
 
     assert {"operator-commands"} == taken
     assert {"orchestrator"} == receivers("operator-commands", RetryStep)
 
 
-def test_what_a_service_tells_itself_comes_from_no_topic() -> None:
+def test_internal_messages_of_a_service_are_in_no_topic() -> None:
     (route,) = ROUTES.inside(NotificationSent)
 
     assert "notifications" == route.receiver
@@ -56,7 +56,7 @@ def test_what_a_service_tells_itself_comes_from_no_topic() -> None:
     assert NotificationSent not in wire_messages(Registry([PLACE_ORDER]), SERVICES)
 
 
-def test_a_receiver_is_shown_its_own_entity() -> None:
+def test_a_receiver_gets_its_own_entity() -> None:
     shown = {route.receiver: route.entity for route in ROUTES.of("order-events", OrderCreated)}
 
     assert {"orders": Order, "orchestrator": None} == shown
@@ -69,7 +69,7 @@ def test_stock_is_keyed_by_warehouse() -> None:
     assert "north" == route.keyed_by(LoadStock(order_id="delivery", warehouse="north"))
 
 
-def test_dead_letters_come_last_of_the_topics() -> None:
+def test_dead_letters_are_the_last_topic() -> None:
     assert (
         "notification-events",
         "operator-commands",

@@ -1,4 +1,4 @@
-"""Timers that are due hold up nobody: they do not all go into one batch."""
+"""Many due timers do not delay records: they do not all join one batch."""
 
 from order_sagas.actors.entities import Order
 from order_sagas.actors.messages import OrderLine
@@ -9,8 +9,8 @@ CHEAP = (OrderLine(sku="PEN", quantity=1, unit_price=1),)
 MANY = 2_000
 
 
-def test_many_timers_that_are_due_together_are_many_batches(tmp_path) -> None:
-    """What comes meanwhile gets its turn between two of them; every saga goes on as it should."""
+def test_many_due_timers_are_split_into_batches(tmp_path) -> None:
+    """New records are handled between two of them; every saga continues."""
     points: list[str] = []
     settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 1}
     with EmbeddedSystem(tmp_path, settings=settings, watch=points.append) as system:

@@ -1,4 +1,4 @@
-"""What is read from a topic, whoever wrote it, and what is refused with a reason."""
+"""Records that can be decoded, and records that are refused with a reason."""
 
 import json
 from contextlib import suppress
@@ -21,14 +21,14 @@ def record(value: bytes | None) -> Record:
 
 @pytest.mark.parametrize("message", BUSINESS, ids=status)
 def test_a_record_of_two_fields_is_a_message(message) -> None:
-    """Services written elsewhere send exactly that; its place in the log names it."""
+    """As other services send it; its event id is made of its position in the log."""
     read = wire.decode(record(json.dumps({"orderId": "o-1", "status": status(message)}).encode()))
 
     assert message(order_id="o-1", event_id="payment-events:3:17") == read
 
 
-def test_what_is_written_is_read_again() -> None:
-    """All of it."""
+def test_an_encoded_message_is_decoded_again() -> None:
+    """With all fields."""
     lines = (OrderLine(sku="PEN", quantity=2, unit_price=150),)
     order = OrderCreated(order_id="o-1", event_id="e", customer_id="c", lines=lines)
 
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_again() -> None:
 
 
 def test_fields_that_are_null_or_unknown_count_as_absent() -> None:
-    """Both are what other languages' libraries write."""
+    """As libraries of other languages write them."""
     value = b'{"orderId":"o-1","status":"PAYMENT_COMPLETED","amount":null,"colour":["red"]}'
 
     assert PaymentCompleted(order_id="o-1") == wire.decode_value(value)
@@ -101,8 +101,8 @@ POISON = {
 
 
 @pytest.mark.parametrize("poison", POISON)
-def test_poison_is_refused_with_a_reason(poison) -> None:
-    """As UnreadableRecordError, never as anything else."""
+def test_an_unreadable_record_is_refused_with_a_reason(poison) -> None:
+    """With UnreadableRecordError, and no other exception."""
     value, reason = POISON[poison]
 
     with pytest.raises(UnreadableRecordError) as refused:
@@ -129,8 +129,8 @@ def test_the_known_statuses_are_named_in_the_same_order_by_every_process() -> No
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_at_all_break_the_reader(value) -> None:
-    """They are a message or they are refused."""
+def test_any_bytes_are_decoded_or_refused(value) -> None:
+    """With UnreadableRecordError."""
     with suppress(UnreadableRecordError):
         wire.decode(record(value))
 
@@ -143,8 +143,8 @@ statuses = st.sampled_from([status(message) for message in BUSINESS])
 
 
 @given(st.dictionaries(fields, json_values, max_size=5), statuses)
-def test_no_object_at_all_breaks_the_reader(found, name) -> None:
-    """Whatever a field holds, down to what JSON itself does not allow."""
+def test_any_object_is_decoded_or_refused(found, name) -> None:
+    """With any values of fields, including some that JSON does not allow."""
     for value in (found, {**found, "status": name}):
         with suppress(UnreadableRecordError):
             wire.decode(record(json.dumps(value).encode()))

@@ -1,4 +1,4 @@
-"""Two workers on one embedded log: what one leaves for the other is read before what is new."""
+"""Two workers on one embedded log: forwarded records are read before new ones."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -18,14 +18,14 @@ BATCH = 4
 
 
 def ids(name: str, count: int, *, beside_stock: bool) -> list[str]:
-    """Order ids whose shard is that of the stock, or is not."""
+    """Order ids on the shard of the stock, or on another one."""
     found = (f"{name}-{i}" for i in range(1000))
     wanted = [i for i in found if (partition_for(i.encode(), PARTITIONS) == STOCK) == beside_stock]
     return wanted[:count]
 
 
 class Workers:
-    """One has the shard of the stock, the other has all others."""
+    """Two workers: one owns the shard of the stock, the other one all other shards."""
 
     def __init__(self, directory: Path, watch: Callable[[str], None] = lambda point: None) -> None:
         def worker(shards: set[int]) -> EmbeddedSystem:
@@ -38,7 +38,7 @@ class Workers:
         self.others = worker(set(range(PARTITIONS)) - {STOCK})
 
     def run(self) -> None:
-        """Let both do what they can, until neither can do more."""
+        """Run both workers until neither has work."""
         before = None
         while before != (before := len(self.stock.records())):
             self.others.run()
@@ -57,15 +57,15 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 
 def waits(system: EmbeddedSystem) -> dict[str, int]:
-    """What waits in the log, by topic."""
+    """The waiting records of the log, by topic."""
     with reading(system.settings.database) as db:
         found = waiting(db)
         assert all_handled(db) == (not found)
         return dict(found)
 
 
-def test_a_saga_under_way_does_not_wait_behind_new_orders(workers: Workers) -> None:
-    """Ten were there before it; its next step comes first."""
+def test_a_saga_in_flight_does_not_wait_behind_new_orders(workers: Workers) -> None:
+    """Its next step is handled before ten older orders."""
     (crosses,) = ids("crosses", 1, beside_stock=False)
     new = ids("new", 10, beside_stock=True)
     encode = msgspec.json.encode
@@ -84,8 +84,8 @@ def test_a_saga_under_way_does_not_wait_behind_new_orders(workers: Workers) -> N
     assert workers.stock.violations() == []
 
 
-def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
-    """A part of each batch is for them."""
+def test_new_orders_begin_despite_many_forwarded_records(workers: Workers) -> None:
+    """A part of each batch is reserved for them."""
     workers.others.put(*[an_order(i) for i in ids("crosses", 5 * BATCH, beside_stock=False)])
     (new,) = ids("new", 1, beside_stock=True)
 
@@ -96,8 +96,8 @@ def test_new_orders_are_begun_however_much_is_left(workers: Workers) -> None:
     assert reserved.index(new) < BATCH
 
 
-def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
-    """A worker for all shards comes after two that had some each; nothing is read twice."""
+def test_forwarded_records_are_read_by_a_new_owner(workers: Workers) -> None:
+    """One worker for all shards follows two with some each; nothing is read twice."""
     crossing = ids("crosses", 3, beside_stock=False)
     workers.others.put(*[an_order(order_id) for order_id in crossing])
     workers.others.crash()
@@ -114,8 +114,8 @@ def test_what_was_left_is_read_by_who_takes_over(workers: Workers) -> None:
         assert alone.violations() == []
 
 
-def test_who_takes_over_reads_past_what_one_of_the_two_had_handled(workers: Workers) -> None:
-    """More than a batch of it lies before the first record that nobody has handled."""
+def test_a_new_owner_skips_records_that_one_of_two_workers_had_handled(workers: Workers) -> None:
+    """More than a batch of them comes before the first unhandled record."""
     crossing = ids("crosses", 3 * BATCH, beside_stock=False)
     workers.others.put(*[an_order(order_id) for order_id in crossing])
     workers.others.crash()
@@ -131,8 +131,8 @@ def test_who_takes_over_reads_past_what_one_of_the_two_had_handled(workers: Work
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whoever_dies_nothing_is_lost_or_done_twice(tmp_path: Path, seed: int) -> None:
-    """Either dies just before or just after a commit, again and again, while orders cross."""
+def test_crashes_of_either_worker_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
+    """Crashes just before and just after commits, while orders move between the workers."""
     rng = random.Random(seed)
     deaths, safe = 0, True
 

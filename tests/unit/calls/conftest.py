@@ -1,4 +1,4 @@
-"""What is logged of calls."""
+"""Fixtures for the log of calls."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ Events = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def logged() -> Iterator[Events]:
-    """Answers the lines that were logged since the test began."""
+    """Return the lines that were logged since the test began."""
     capture = LogCapture(lambda: 0.0)
     capture.open()
     yield lambda: [msgspec.json.decode(line) for line in capture.lines]

@@ -19,7 +19,7 @@ def test_without_limits_a_call_may_always_begin() -> None:
 
 
 def test_calls_begin_evenly_spaced() -> None:
-    """Four in a second; a pause in between saves up nothing."""
+    """Four per second; idle time does not allow a burst."""
     gate = CallGate(CallLimits(per_second=4))
     gate.begin(10.0)
     first = gate.wait(10.0)
@@ -29,7 +29,7 @@ def test_calls_begin_evenly_spaced() -> None:
 
 
 def test_the_circuit_opens_after_failures_in_a_row() -> None:
-    """An answer in between begins the count again."""
+    """An answer resets the count."""
     gate = CallGate(CallLimits(failures=2, open_for=30))
     changes = [gate.end(10.0, answered=answered) for answered in (False, True, False, False)]
 
@@ -37,7 +37,7 @@ def test_the_circuit_opens_after_failures_in_a_row() -> None:
     assert (True, 30.0, 1.0) == (gate.is_open, gate.wait(10.0), gate.wait(39.0))
 
 
-def test_one_probe_at_a_time_finds_out_whether_the_other_system_is_back() -> None:
+def test_one_probe_at_a_time_checks_the_other_system() -> None:
     gate = CallGate(CallLimits(failures=1, open_for=30))
     gate.end(10.0, answered=False)
     gate.begin(40.0)
@@ -51,7 +51,7 @@ def test_one_probe_at_a_time_finds_out_whether_the_other_system_is_back() -> Non
 
 
 def test_a_call_begun_before_the_circuit_opened_can_close_it() -> None:
-    """Its answer is as good as a probe's."""
+    """Like the answer to a probe."""
     gate = CallGate(CallLimits(failures=1, open_for=30))
     gate.begin(10.0)
     gate.begin(10.0)

@@ -1,4 +1,4 @@
-"""Which calls are under way, how many may be, and what is told of those that fail."""
+"""Tracking and limits of external calls, and the log of failed ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ class Desk:
         self.calls = ExternalCalls(self.runner, self.results, self.failures.append, capacity)
 
     def let_go(self, count: int | None = None) -> list[CallDone]:
-        """Let calls happen, and note their results."""
+        """Make calls, and record their results."""
         before = len(self.results.results)
         self.runner.let_go(count)
         done = self.results.results[before:]
@@ -37,8 +37,8 @@ class Desk:
         return [call.key for call in self.runner.begun]
 
 
-def test_a_call_that_is_under_way_is_not_made_again() -> None:
-    """From the commit that asks for it until the commit of its outcome."""
+def test_a_call_under_way_is_not_made_again() -> None:
+    """From the commit that requests it until the commit of its outcome."""
     desk = Desk()
     desk.calls.issue([a_call("o-1"), a_call("o-1")])
     desk.calls.issue([a_call("o-1")])
@@ -54,7 +54,7 @@ def test_a_call_that_is_under_way_is_not_made_again() -> None:
     assert ["o-1", "o-1"] == desk.begun
 
 
-def test_calls_are_told_apart_by_service_operation_and_key() -> None:
+def test_calls_are_distinguished_by_service_operation_and_key() -> None:
     """The order `A-refund` may be charged while the charge of `A` is refunded."""
     desk = Desk()
     desk.calls.issue(
@@ -70,8 +70,8 @@ def test_calls_are_told_apart_by_service_operation_and_key() -> None:
     assert {"payments": 3, "notifications": 1} == desk.calls.counts()
 
 
-def test_what_does_not_fit_is_refused_and_its_service_named() -> None:
-    """It stays in the database, as it was stored; the capacity of each service is its own."""
+def test_a_call_above_the_capacity_is_refused_with_its_service() -> None:
+    """It stays stored in the database; each service has its own capacity."""
     desk = Desk(capacity=2)
     desk.calls.issue([a_call(f"o-{n}") for n in range(5)])
     desk.calls.issue([a_call("o-1", service="notifications")])
@@ -84,7 +84,8 @@ def test_what_does_not_fit_is_refused_and_its_service_named() -> None:
 
 
 def test_capacity_is_free_once_the_outcome_is_committed() -> None:
-    """Not when the call is over: or outcomes would pile up while the database is away."""
+    """Not when the call has ended: otherwise outcomes would accumulate in an outage of the
+    database."""
     desk = Desk(capacity=1)
     desk.calls.issue([a_call("o-1")])
     (done,) = desk.let_go()
@@ -126,8 +127,8 @@ def test_a_stop_begins_no_more_calls() -> None:
     assert 0 == desk.calls.running
 
 
-def test_what_ends_after_the_end_is_dropped() -> None:
-    """The actors are gone; the database tells what is owed."""
+def test_a_result_after_the_close_is_dropped() -> None:
+    """The actors have ended; the pending call is in the database."""
     desk = Desk()
     desk.calls.issue([a_call("o-1")])
     desk.calls.close()
@@ -137,13 +138,13 @@ def test_what_ends_after_the_end_is_dropped() -> None:
 
 
 class NoThread(ImmediateCalls):
-    """A runner that cannot."""
+    """A runner that cannot start threads."""
 
     def run(self, call: Any, done: Any) -> None:
         raise RuntimeError("can't start new thread")
 
 
-def test_a_call_that_cannot_be_begun_is_refused_and_said_to_be(logged: Events) -> None:
+def test_a_call_that_cannot_start_is_refused_and_logged(logged: Events) -> None:
     calls = ExternalCalls(NoThread(), Results())
     calls.issue([a_call("o-1")])
 
@@ -154,7 +155,7 @@ def test_a_call_that_cannot_be_begun_is_refused_and_said_to_be(logged: Events) -
 
 
 def broken() -> None:
-    """A client's mistake."""
+    """Raise like a client with a bug."""
     raise AttributeError("'NoneType' object has no attribute 'charge'")
 
 
@@ -179,11 +180,11 @@ def test_an_exception_is_logged_with_its_order_key_cause_and_traceback(logged: E
 
 
 def declined(result: object, error: BaseException | None) -> CallOutcome:
-    """What a refund becomes that the provider refuses."""
+    """Make the message for a declined refund."""
     return CallOutcome(order_id="o-1", failure=DECLINED, error="frozen: the account is frozen")
 
 
-def test_a_result_that_is_a_failure_is_told_without_a_traceback(logged: Events) -> None:
+def test_a_declined_call_is_logged_without_a_traceback(logged: Events) -> None:
     desk = Desk()
     desk.calls.issue([a_call("o-1", then=declined)])
     (done,) = desk.let_go()
@@ -195,19 +196,19 @@ def test_a_result_that_is_a_failure_is_told_without_a_traceback(logged: Events) 
 
 
 def raises_on_results(result: object, error: BaseException | None) -> CallOutcome:
-    """Understands exceptions alone."""
+    """A callback that handles only exceptions."""
     if error is None:
         raise TypeError("a strange answer")
     return CallOutcome(order_id="o-1", failure=EXCEPTION, error=str(error))
 
 
 def raises_always(result: object, error: BaseException | None) -> CallOutcome:
-    """Understands nothing."""
+    """A callback that always raises."""
     raise TypeError("strange")
 
 
 def test_a_callback_that_raises_makes_the_outcome_unknown() -> None:
-    """The service is told, and so is whoever reads the logs."""
+    """The service gets an unknown outcome, and the error is logged."""
     done = perform(a_call("o-1", then=raises_on_results))
 
     assert (CALLBACK, "TypeError: a strange answer") == (done.failure, done.error)
@@ -217,10 +218,10 @@ def test_a_callback_that_raises_makes_the_outcome_unknown() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: None, broken])
-def test_a_callback_that_always_raises_leaves_the_call_to_be_made_again(
+def test_a_call_whose_callback_always_raises_can_be_made_again(
     make: Callable[[], None], logged: Events
 ) -> None:
-    """There is no outcome, so nothing will settle it: it must not be under way for ever."""
+    """It has no outcome that would settle it, so it must not stay under way."""
     desk = Desk()
     desk.calls.issue([a_call("o-1", make, then=raises_always)])
     (done,) = desk.let_go()

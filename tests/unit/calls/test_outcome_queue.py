@@ -1,4 +1,4 @@
-"""Outcomes wait in their order, are given back by a rollback, and wait for their shards."""
+"""Outcomes are queued in order, returned by a rollback, and kept for their shards."""
 
 from order_sagas.actors.messages import CallOutcome
 from order_sagas.bridges.processor.outcome_queue import Outcome, OutcomeQueue
@@ -10,12 +10,12 @@ def outcome(order_id: str) -> Outcome:
 
 
 def reminder(order_id: str) -> Outcome:
-    """A message that only repeats what is stored."""
+    """A reminder, which follows from a stored entity."""
     return Outcome(CallOutcome(order_id=order_id))
 
 
 def a_queue(*outcomes: Outcome, **settings: int) -> OutcomeQueue:
-    """A queue that holds these."""
+    """A queue with these items."""
     queue = OutcomeQueue(**settings)
     for each in outcomes:
         queue.put(each)
@@ -23,7 +23,7 @@ def a_queue(*outcomes: Outcome, **settings: int) -> OutcomeQueue:
 
 
 def drained(queue: OutcomeQueue) -> list[str]:
-    """The orders of all that waits, in turn."""
+    """The order ids of all waiting items, in order."""
     return [queue.pop().message.order_id for _ in range(len(queue))]
 
 
@@ -35,8 +35,8 @@ def test_first_in_first_out() -> None:
     assert not queue
 
 
-def test_what_a_rolled_back_batch_took_comes_first_again() -> None:
-    """Without reminders: those are made again from what is stored."""
+def test_items_of_a_rolled_back_batch_come_first_again() -> None:
+    """Without reminders, which are made again from stored entities."""
     queue = a_queue(outcome("a"), reminder("b"), outcome("c"), outcome("d"))
     taken = [queue.pop() for _ in range(3)]
     queue.give_back(taken)
@@ -80,8 +80,8 @@ def test_outcomes_wait_for_their_shards() -> None:
     assert ["a", "c", "d"] == drained(queue)
 
 
-def test_outcomes_for_shards_that_never_come_back_are_given_up_in_the_end() -> None:
-    """The oldest first; so many shards may come and go that memory would not do."""
+def test_outcomes_for_shards_that_never_return_are_dropped() -> None:
+    """The oldest first, so that memory is bounded."""
     queue = a_queue(most_aside=2)
     given_up = [queue.set_aside(outcome(order_id)) for order_id in "abcd"]
 

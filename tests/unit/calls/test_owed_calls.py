@@ -1,4 +1,4 @@
-"""The calls that the database says are owed, read a page at a time."""
+"""Pending calls are read from the database a page at a time."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +11,8 @@ from tests.support.calls import HeldCalls, a_call
 ROWS = [(1, "o-1"), (2, "o-2"), (3, "o-3")]
 
 
-def test_what_was_refused_while_a_table_was_read_is_read_again_at_once() -> None:
-    """An empty page opens no batch, and without one nothing would ask for the next."""
+def test_calls_refused_during_a_read_are_read_again_at_once() -> None:
+    """An empty page opens no batch, and only a batch reads the next page."""
 
     def rows(entity: Any, shards: Any, after: int, limit: int) -> list[tuple[int, str]]:
         return [row for row in ROWS if row[0] > after][:limit]

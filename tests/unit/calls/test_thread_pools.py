@@ -1,4 +1,4 @@
-"""Calls on threads: a pool for each service, so many at a time, and an end that waits for none."""
+"""Calls on threads: a bounded pool for each service, and a stop that does not wait for calls."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.unit.calls.conftest import Events
 
 
 class Gate:
-    """What calls wait at."""
+    """A call that waits until the gate is opened."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -24,13 +24,13 @@ class Gate:
         assert self.open.wait(PATIENCE)
 
     def wait_for(self, count: int) -> None:
-        """Until so many calls have come."""
+        """Wait until a number of calls have arrived."""
         for _ in range(count):
             assert self.reached.acquire(timeout=PATIENCE)
 
 
-def test_a_service_that_hangs_delays_no_other() -> None:
-    """However many of its calls wait."""
+def test_a_hanging_service_delays_no_other() -> None:
+    """With any number of waiting calls."""
     pools, gate, results = ThreadPools(threads=2), Gate(), Results()
     for n in range(50):
         pools.run(a_call(f"o-{n}", gate, service="notifications"), results)
@@ -63,8 +63,8 @@ def test_calls_of_one_thread_are_made_in_their_order() -> None:
     assert [f"o-{n}" for n in range(100)] == [done.key for done in results.wait_for(100)]
 
 
-def test_a_stop_gives_back_what_had_not_begun() -> None:
-    """Those that run may still report."""
+def test_a_stop_returns_calls_that_had_not_begun() -> None:
+    """Running calls may still report."""
     pools, gate, results = ThreadPools(threads=1), Gate(), Results()
     for n in range(3):
         pools.run(a_call(f"o-{n}", gate), results)
@@ -78,7 +78,7 @@ def test_a_stop_gives_back_what_had_not_begun() -> None:
 
 
 def test_a_client_that_ends_its_thread_is_a_failure_like_any_other() -> None:
-    """And the thread is there for the next call."""
+    """The thread is used for the next call."""
     pools, results = ThreadPools(threads=1), Results()
     pools.run(a_call("o-1", lambda: sys.exit("no licence")), results)
     pools.run(a_call("o-2"), results)
@@ -88,7 +88,7 @@ def test_a_client_that_ends_its_thread_is_a_failure_like_any_other() -> None:
     assert ("o-2", "") == (second.key, second.failure)
 
 
-def test_a_report_that_raises_is_logged_and_its_thread_goes_on(logged: Events) -> None:
+def test_a_report_that_raises_is_logged_and_its_thread_continues(logged: Events) -> None:
     def refuse(done: object) -> None:
         raise RuntimeError("nobody listens")
 
@@ -104,7 +104,7 @@ def test_a_report_that_raises_is_logged_and_its_thread_goes_on(logged: Events) -
 
 
 def test_a_call_that_takes_too_long_counts_as_not_answered() -> None:
-    """Its thread is replaced, and what it returns at last is dropped."""
+    """Its thread is replaced, and its late result is dropped."""
     pools, gate, results = ThreadPools(threads=1), Gate(), Results()
     limits = CallLimits(timeout=0.01)
     pools.run(a_call("o-1", gate, limits=limits), results)
@@ -134,7 +134,7 @@ def test_services_with_equal_limits_and_pool_share_its_threads() -> None:
 
 
 def test_calls_wait_while_the_circuit_is_open_and_are_made_afterwards(logged: Events) -> None:
-    """None is lost: the first one after the pause is the probe."""
+    """None is lost: the first one afterwards is the probe."""
 
     def away() -> None:
         raise ConnectionError("away")
@@ -151,7 +151,7 @@ def test_calls_wait_while_the_circuit_is_open_and_are_made_afterwards(logged: Ev
     ]
 
 
-def test_a_stop_gives_back_what_waits_for_the_circuit() -> None:
+def test_a_stop_returns_calls_that_wait_for_the_circuit() -> None:
     def away() -> None:
         raise ConnectionError("away")
 
@@ -176,7 +176,7 @@ print("ended")
 """
 
 
-def test_a_process_ends_though_a_call_hangs() -> None:
+def test_a_process_exits_although_a_call_hangs() -> None:
     """The threads are daemons: none is waited for."""
     ended = subprocess.run(
         [sys.executable, "-c", HANGING],

@@ -42,7 +42,7 @@ def busy(system, tmp_path):
 
 @pytest.fixture
 def run(system):
-    """Runs a command; the result has `exit_code`, `stdout` and `stderr`."""
+    """Run a command; the result has `exit_code`, `stdout` and `stderr`."""
 
     def run(*args, stdin=None):
         result = CliRunner().invoke(main, [str(arg) for arg in args], input=stdin)
@@ -55,5 +55,5 @@ def run(system):
 
 @pytest.fixture
 def run_json(run):
-    """Runs a command with --json; answers what it printed."""
+    """Run a command with --json; return its parsed output."""
     return lambda *args, **given: json.loads(run(*args, "--json", **given).stdout)

@@ -1,4 +1,4 @@
-"""`actions`: what operators asked for, and the approvals of a second person."""
+"""`actions`: the log of operators' actions, and approvals by a second person."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def waiting(tmp_path, system):
         yield system
 
 
-def test_every_command_is_listed_with_what_became_of_it(run, run_json, waiting):
-    """Who, on what, why; narrowed by operator, outcome and target."""
+def test_every_command_is_listed_with_its_outcome(run, run_json, waiting):
+    """With operator, target and reason; filtered by operator, outcome and target."""
     run("cancel", "A", "--why", "she called", "--by", "ada")
     run("pause", "stock", "--why", "counting", "--by", "bob")
     waiting.run()
@@ -64,12 +64,12 @@ def test_every_command_is_listed_with_what_became_of_it(run, run_json, waiting):
 
 @pytest.fixture
 def limited(waiting, monkeypatch):
-    """What exceeds EUR 500 needs a second person."""
+    """Amounts above EUR 500 need a second person."""
     monkeypatch.setenv("ORDER_SAGAS_APPROVAL_ABOVE", "EUR 500")
     return waiting
 
 
-def test_much_money_needs_a_second_person(run, run_json, limited):
+def test_a_large_amount_needs_a_second_person(run, run_json, limited):
     """The command says so; another person approves it."""
     free = run("cancel", "A", "--why", "x", "--by", "ada")
     held = run("cancel", "B", "--why", "x", "--by", "ada")
@@ -107,8 +107,8 @@ def test_a_rejected_action_is_never_sent(run, run_json, limited):
     assert 1 == run("actions", "approve", "99").exit_code
 
 
-def test_what_sends_records_and_what_deletes_is_listed_too(run, run_json, system, tmp_path):
-    """With who, why, on what and how much; what changes nothing is not."""
+def test_commands_that_send_records_or_delete_are_listed_too(run, run_json, system, tmp_path):
+    """With operator, reason, target and number; commands that change nothing are not."""
     system.start()
     stock = tmp_path / "stock.csv"
     stock.write_text("sku,quantity,warehouse\nPEN,3,main\nPEN,1,north\n")
@@ -134,8 +134,8 @@ def test_what_sends_records_and_what_deletes_is_listed_too(run, run_json, system
     assert {"a test"} == {each["why"] for each in every}
 
 
-def test_an_effect_outside_the_database_is_noted_in_it(run_json, system, tmp_path, capsys):
-    """Without a database there is no log; one that cannot be written is told of."""
+def test_an_effect_outside_the_database_is_stored_in_it(run_json, system, tmp_path, capsys):
+    """Without a database there is no log; if it cannot be written, there is a warning."""
     note = {"action": "stop", "by": "ada", "why": "", "detail": "process 7"}
     missing, other = tmp_path / "missing.db", tmp_path / "other.db"
     note_outside(f"sqlite:///{missing}", SYSTEM, "here", **note)

@@ -1,4 +1,4 @@
-"""The AsyncAPI document: whole, and in agreement with what is read and written."""
+"""The AsyncAPI document is complete, and agrees with the records read and written."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.embedded import an_order
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """What the command prints."""
+    """The document that the command prints."""
     arguments = ["topics", "asyncapi", "--kafka", "a:9092,b:9092", "--partitions", "3"]
     forms = ["--wire-forms", "payment-events=spring-json-string", "--cloud-events", "stock-events"]
     done = CliRunner().invoke(main, [*arguments, *forms], catch_exceptions=False)
@@ -40,7 +40,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def at(document: Any, reference: str) -> Any:
-    """What a reference within the document refers to."""
+    """The target of a reference within the document."""
     assert reference.startswith("#/")
     for part in reference[2:].split("/"):
         document = document[part]
@@ -66,7 +66,7 @@ def test_every_topic_and_every_message_is_in_it(document) -> None:
     assert "description" not in document["channels"]["order-events"]
 
 
-def test_every_reference_leads_somewhere(document) -> None:
+def test_every_reference_has_a_target(document) -> None:
     """Operations refer to messages of their own channel."""
     found = {*references(document)}
     assert found
@@ -77,7 +77,7 @@ def test_every_reference_leads_somewhere(document) -> None:
         assert all(each["$ref"].startswith(f"{channel}/") for each in operation["messages"])
 
 
-def test_it_says_what_the_orchestrator_takes_and_what_it_sends(document) -> None:
+def test_it_has_what_the_orchestrator_receives_and_sends(document) -> None:
     """Commands are sent, replies are received."""
     said = {
         name: {each["$ref"].rpartition("/")[2] for each in operation["messages"]}
@@ -101,14 +101,14 @@ def test_it_says_what_the_orchestrator_takes_and_what_it_sends(document) -> None
         ({"orderId": "A-1", "status": "PAYMENT_FAILED"}, False),
     ],
 )
-def test_the_schema_of_a_message_takes_what_is_read(document, fields, valid) -> None:
+def test_the_schema_of_a_message_accepts_what_is_read(document, fields, valid) -> None:
     """Two fields are enough, unknown ones are ignored."""
     schema = {**at(document, "#/components/messages/ORDER_CREATED")["payload"], **document}
 
     assert valid == Draft202012Validator(schema).is_valid(fields)
 
 
-def test_the_schema_takes_what_is_written(document) -> None:
+def test_the_schema_accepts_what_is_written(document) -> None:
     """A whole order."""
     schema = {**at(document, "#/components/messages/ORDER_CREATED")["payload"], **document}
     fields = json.loads(msgspec.json.encode(an_order()))

@@ -1,4 +1,4 @@
-"""`audit`: the books are checked, and what was checked is said."""
+"""`audit`: the stored data is checked, and each check is printed."""
 
 import json
 import sqlite3
@@ -17,17 +17,17 @@ from tests.support.embedded import an_order
 
 @pytest.fixture
 def audit(system):
-    """Runs it on the system's database."""
+    """Run the command on the system's database."""
     return lambda *args: CliRunner().invoke(audit_command, args)
 
 
-def spoil(system, sql):
-    """Change the books behind everybody's back."""
+def corrupt(system, sql):
+    """Change stored data directly."""
     with sqlite3.connect(system.settings.database.removeprefix("sqlite:///")) as db:
         db.execute(sql)
 
 
-def test_books_in_order_pass_with_what_was_looked_at(audit, system):
+def test_consistent_data_passes_with_counts_of_each_check(audit, system):
     """Exit code 0, and a count for each check."""
     system.load({"PEN": 3})
     system.start()
@@ -45,7 +45,7 @@ def test_a_violation_is_named_with_its_order_and_fails(audit, system):
     system.load({"PEN": 3})
     system.start()
     system.put(an_order("A"))
-    spoil(system, "UPDATE payments SET charges = 2")
+    corrupt(system, "UPDATE payments SET charges = 2")
 
     result = audit()
 
@@ -63,7 +63,7 @@ BAD = (
 
 def test_many_violations_are_counted_and_the_first_are_shown(audit, system):
     """On the terminal and in JSON; JSON Lines have all of them, and nothing else."""
-    spoil(system, BAD.format(LISTED + 5))
+    corrupt(system, BAD.format(LISTED + 5))
 
     text, document, lines = audit(), audit("--json"), audit("--json-lines")
     (check,) = [each for each in json.loads(document.stdout)["checks"] if each["violations"]]
@@ -80,7 +80,7 @@ def test_many_violations_are_counted_and_the_first_are_shown(audit, system):
 
 def test_what_is_violated_takes_no_memory_but_for_the_first(system):
     """Neither the rows nor the violations are all in memory, however bad the books are."""
-    spoil(system, BAD.format(30_000))
+    corrupt(system, BAD.format(30_000))
     peaks = []
     with reading(system.settings.database, limited=False) as db:
         for keep in (10, None):
@@ -107,7 +107,7 @@ def test_json_has_every_check_and_its_violations(audit, system):
     system.load({"PEN": 3})
     system.start()
     system.put(an_order("A"))
-    spoil(system, "UPDATE stock SET on_hand = on_hand + 1")
+    corrupt(system, "UPDATE stock SET on_hand = on_hand + 1")
 
     result = audit("--json")
     told = json.loads(result.stdout)

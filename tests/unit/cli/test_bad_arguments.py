@@ -1,4 +1,4 @@
-"""Whatever a person mistypes, every command says what is wrong, and shows no traceback."""
+"""For any invalid argument, every command prints the error without a traceback."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def filled(tmp_path):
 
 @pytest.fixture
 def refused(run):
-    """Runs a command that has to fail; answers what it printed on standard error."""
+    """Run a command that has to fail; return what it printed on standard error."""
 
     def refused(*words: str, codes: tuple[int, ...] = (1, 2)) -> str:
         result = run(*words, stdin="")  # raises what would be a traceback
@@ -69,7 +69,7 @@ def refused(run):
 
 
 @every()
-def test_an_unknown_option_is_told(refused, words, command) -> None:
+def test_an_unknown_option_is_an_error(refused, words, command) -> None:
     """With the usage, before anything is done."""
     told = refused(*words, "--no-such-option", codes=(2,))
 
@@ -78,7 +78,7 @@ def test_an_unknown_option_is_told(refused, words, command) -> None:
 
 
 @every()
-def test_an_option_without_its_value_is_told(refused, words, command) -> None:
+def test_an_option_without_its_value_is_an_error(refused, words, command) -> None:
     """Each that takes one, but `--http` of the demonstration, whose value may be left out."""
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.is_flag:
@@ -89,7 +89,7 @@ def test_an_option_without_its_value_is_told(refused, words, command) -> None:
 
 @every("demo", "new", "completion", "simulate", "http token")
 def test_a_wrong_value_of_any_option_is_one_error(refused, filled, words, command) -> None:
-    """Nothing begins: the database is none, too."""
+    """Nothing is started: the database does not exist either."""
     arguments = filled(command)
     assert takes(command, "--database") or takes(command, "--app"), words
     for parameter in command.params:
@@ -122,7 +122,7 @@ def test_a_wrong_value_of_any_option_is_one_error(refused, filled, words, comman
     ids=" ".join,
 )
 def test_wrong_values_of_commands_without_a_database(refused, args) -> None:
-    """As those of the others."""
+    """Like those of the other commands."""
     refused(*args)
 
 
@@ -148,7 +148,7 @@ def broken(request, tmp_path) -> str:
 def test_a_database_that_cannot_be_used_is_one_error(
     refused, filled, broken, words, command
 ) -> None:
-    """Whatever the command would do with it."""
+    """For every command."""
     told = refused(*words, *filled(command), "--database", broken)
 
     assert "Error: " in told

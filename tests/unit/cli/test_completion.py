@@ -19,7 +19,7 @@ TRAVEL = "examples.travel.app:APP"
 
 @pytest.fixture
 def complete(system):
-    """Completes a line as the script for bash does; answers the values as bash would insert them.
+    """Complete a line as the script for bash does; return the values as bash would insert them.
 
     What is printed is checked to be an answer, and nothing else.
     """
@@ -71,7 +71,7 @@ def stuck(tmp_path, system, monkeypatch):
     ],
 )
 def test_names_are_completed(complete, line, found) -> None:
-    """Of commands, options, and of what the app has. No database is needed."""
+    """Names of commands, options, and parts of the app. No database is needed."""
     assert found == complete(line)
 
 
@@ -104,7 +104,7 @@ def test_order_ids_come_from_the_database(complete, stuck, monkeypatch) -> None:
     assert ["stuck-1"] == complete(f"order-sagas show --database {database} stuck-")
 
 
-def test_operators_are_offered_what_their_command_is_for(complete, stuck) -> None:
+def test_operators_commands_complete_orders_that_they_apply_to(complete, stuck) -> None:
     """Orders that need attention, or those in flight; sagas by their ids."""
     for command in ("retry", "skip", "resume", "cancel"):
         assert ["stuck\\ 2", "stuck-1"] == complete(f"order-sagas {command} ")
@@ -116,7 +116,7 @@ def test_operators_are_offered_what_their_command_is_for(complete, stuck) -> Non
 
 
 def test_at_most_fifty_ids_are_offered(complete, system) -> None:
-    """The first of those that begin so."""
+    """The first ones with the prefix."""
     system.start()
     system.put(*[an_order(f"o-{number:03}") for number in range(LIMIT + 10)])
 
@@ -146,14 +146,14 @@ def test_an_id_with_an_escape_sequence_is_not_offered(complete, system) -> None:
         {"ORDER_SAGAS_BATCH_SIZE": "many"},
     ],
 )
-def test_there_is_no_error_where_there_is_nothing_to_offer(complete, variables) -> None:
+def test_completion_never_fails(complete, variables) -> None:
     """No database, no server, no app, a wrong setting."""
     line = "order-sagas pause s" if "ORDER_SAGAS_APP" in variables else "order-sagas show o"
 
     assert [] == complete(line, **variables)
 
 
-def test_an_app_that_prints_spoils_no_answer(complete, tmp_path, monkeypatch) -> None:
+def test_an_app_that_prints_does_not_disturb_completion(complete, tmp_path, monkeypatch) -> None:
     """When it is imported."""
     (tmp_path / "loud.py").write_text(
         "print('plain,hello')\nfrom order_sagas.system.order_app import APP\n"
@@ -165,7 +165,7 @@ def test_an_app_that_prints_spoils_no_answer(complete, tmp_path, monkeypatch) ->
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_gets_its_script(run, shell) -> None:
-    """It asks by the variable that the program reads."""
+    """The script sets the variable that the program reads."""
     shown = run("completion", shell)
 
     assert 0 == shown.exit_code
@@ -173,7 +173,7 @@ def test_each_shell_gets_its_script(run, shell) -> None:
 
 
 def test_another_shell_is_refused(run) -> None:
-    """With those that there are."""
+    """The error names the supported shells."""
     shown = run("completion", "ksh")
 
     assert 2 == shown.exit_code
@@ -181,7 +181,7 @@ def test_another_shell_is_refused(run) -> None:
 
 
 @pytest.mark.parametrize("words", ["order-sagas show do", "order-sagas show d"])
-def test_the_protocol_of_click_is_answered_too(stuck, words) -> None:
+def test_the_protocol_of_click_works_too(stuck, words) -> None:
     """By words, as scripts of click send them."""
     env = {COMPLETE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
     result = CliRunner().invoke(main, prog_name=PROGRAM, env=env)

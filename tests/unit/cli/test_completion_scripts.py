@@ -46,11 +46,16 @@ STEP = {
 
 
 @pytest.fixture(params=ASK)
-def ask(request, system, tmp_path):
-    """Completes a line in a shell, with the program as a process; answers what is offered."""
-    shell = request.param
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
+def shell(request):
+    """The name of a shell that is installed."""
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+@pytest.fixture
+def ask(shell, system, tmp_path):
+    """Completes a line in the shell, with the program as a process; answers what is offered."""
     program = tmp_path / "bin" / PROGRAM
     program.parent.mkdir()
     program.write_text(
@@ -70,17 +75,16 @@ def ask(request, system, tmp_path):
         assert "" == asked.stderr
         return asked.stdout.splitlines()
 
-    ask.shell = shell
     return ask
 
 
-def test_a_shell_completes_with_its_script(ask, system) -> None:
+def test_a_shell_completes_with_its_script(shell, ask, system) -> None:
     """Words with spaces, commas and colons stay whole."""
     system.start()
     system.put(an_order("o,2"), an_order("o 1"))
-    space = " " if ask.shell == "fish" else "\\ "
+    space = " " if shell == "fish" else "\\ "
 
     found = ask(f"order-sagas show --database {system.settings.database} o")
     assert [f"o{space}1", "o,2"] == found
     assert [f"process{space}payment"] == ask("order-sagas skip --step pr")
-    assert [STEP[ask.shell]] == ask("order-sagas skip --step=pr")
+    assert [STEP[shell]] == ask("order-sagas skip --step=pr")

@@ -1,4 +1,4 @@
-"""`order-sagas database`: what is told and done of a database of a former version."""
+"""`order-sagas database` on a database of a former version."""
 
 import json
 import sqlite3
@@ -23,13 +23,13 @@ def env(tmp_path):
 
 
 def dump(env) -> list[str]:
-    """All that the database holds."""
+    """The whole content of the database."""
     file = env["ORDER_SAGAS_DATABASE"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(file)) as db:
         return list(db.iterdump())
 
 
-def test_a_dry_run_tells_each_step_and_changes_nothing(env) -> None:
+def test_a_dry_run_lists_each_step_and_changes_nothing(env) -> None:
     """With the rows that it would change."""
     before = dump(env)
     told = order_sagas("database", "migrate", "--dry-run", env=env)
@@ -68,7 +68,7 @@ def test_it_is_migrated_once(env) -> None:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_whoever_does_not_start_the_system_refuses_a_former_version(env, command) -> None:
+def test_commands_other_than_start_refuse_a_former_version(env, command) -> None:
     """In one line that says what to do; nothing is changed."""
     before = dump(env)
     done = order_sagas(*command, env=env)
@@ -81,7 +81,7 @@ def test_whoever_does_not_start_the_system_refuses_a_former_version(env, command
     assert before == dump(env)
 
 
-def test_a_newer_version_is_refused_by_everybody(env) -> None:
+def test_a_newer_version_is_refused_by_every_command(env) -> None:
     """With both versions, and what to do."""
     order_sagas("database", "migrate", env=env)
     with closing(sqlite3.connect(env["ORDER_SAGAS_DATABASE"].removeprefix("sqlite:///"))) as db:
@@ -100,7 +100,7 @@ def test_a_newer_version_is_refused_by_everybody(env) -> None:
         assert f"version 99, and this program knows versions up to {NEWEST}:" in done.stderr
 
 
-def test_a_database_that_a_system_runs_on_is_not_migrated(env) -> None:
+def test_the_database_of_a_running_system_is_not_migrated(env) -> None:
     """That system may be of the former version."""
     with DatabaseLock(env["ORDER_SAGAS_DATABASE"]):
         done = order_sagas("database", "migrate", env=env)
@@ -110,8 +110,8 @@ def test_a_database_that_a_system_runs_on_is_not_migrated(env) -> None:
     assert "one process runs an SQLite database. Try: order-sagas stop" in done.stderr
 
 
-def test_there_has_to_be_a_database(tmp_path) -> None:
-    """None is made to be migrated."""
+def test_a_missing_database_is_an_error(tmp_path) -> None:
+    """No database is created."""
     done = order_sagas("database", "migrate", env=environment(tmp_path))
 
     assert 1 == done.returncode
@@ -121,7 +121,7 @@ def test_there_has_to_be_a_database(tmp_path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_start_migrates(env, tmp_path, workers) -> None:
-    """Before any worker looks at it."""
+    """Before any worker opens the database."""
     with Started(tmp_path, env, "--workers", workers) as system:
         shown = order_sagas("show", "kept", env=env)
         stopped = system.stop()

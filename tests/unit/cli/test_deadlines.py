@@ -1,4 +1,4 @@
-"""Deadlines that were set while the clock was years ahead: found, named, and put right."""
+"""Deadlines that were set while the clock was years ahead: they are found and repaired."""
 
 import time
 
@@ -24,7 +24,7 @@ def ahead(tmp_path, system, monkeypatch):
 
 
 def test_status_and_audit_name_them(ahead, run, run_json) -> None:
-    """With the command that puts them right."""
+    """With the command that repairs them."""
     status = run("status").stdout
     audit = run("audit")
 
@@ -55,8 +55,8 @@ def test_one_command_lets_the_sagas_time_out_as_they_would_have(ahead, run, run_
     assert "CANCELLED" == ahead.status("far")
 
 
-def test_deadlines_that_a_saga_may_set_are_left_alone(system, run, tmp_path, monkeypatch) -> None:
-    """A saga that waits for its payment is in order."""
+def test_regular_deadlines_are_not_changed(system, run, tmp_path, monkeypatch) -> None:
+    """A saga that waits for its payment has one."""
     with EmbeddedSystem(tmp_path, settings={"payment_silent_rate": 1.0}) as died:
         died.put(an_order("near"))
         monkeypatch.setattr(time, "time", died.parts.clock.now)

@@ -1,4 +1,4 @@
-"""What holds for the help and the output of every command."""
+"""Checks of the help and the output of every command."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def test_no_line_of_a_list_is_wider_than_the_terminal(busy, run, monkeypatch, na
     assert ROW_OF_A.get(name, "") in shown
 
 
-def test_what_the_encoding_lacks_is_shown_as_an_escape(busy) -> None:
+def test_characters_outside_the_encoding_are_shown_as_escapes(busy) -> None:
     """As in a cron job without a locale; nothing is cut off."""
     done = CliRunner(charset="ascii").invoke(main, ["show", "A"])
 
@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_line(busy, args) -> None:
     assert "standard output" in done.stderr
 
 
-def test_a_reader_that_went_away_is_no_error_to_tell(busy) -> None:
+def test_a_closed_pipe_prints_no_error(busy) -> None:
     """As with `| head -1`."""
     read, write = os.pipe()
     os.close(read)
@@ -103,8 +103,8 @@ def test_a_reader_that_went_away_is_no_error_to_tell(busy) -> None:
     assert (1, "") == (done.returncode, done.stderr)
 
 
-def test_an_interrupted_submission_tells_what_is_stored(system, run, monkeypatch) -> None:
-    """And how to go on."""
+def test_an_interrupted_submission_reports_what_is_stored(system, run, monkeypatch) -> None:
+    """And how to continue."""
     take = Intake.take
     calls: list[object] = []
 
@@ -126,7 +126,7 @@ def test_an_interrupted_submission_tells_what_is_stored(system, run, monkeypatch
     assert CHUNK == next(system.log.db.rows("SELECT count(*) FROM order_keys", ()))[0]
 
 
-def test_a_demonstration_begins_with_its_address(run, tmp_path) -> None:
+def test_a_demonstration_checks_its_address_first(run, tmp_path) -> None:
     """Not after a thousand orders."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         place = f"127.0.0.1:{other.getsockname()[1]}"

@@ -11,8 +11,8 @@ from order_sagas.actors.services.simulated_gateway import Silence, SimulatedGate
 from tests.support.embedded import EmbeddedSystem, an_order
 
 
-def test_orders_are_listed_newest_first_with_what_became_of_them(run, run_json, system):
-    """And narrowed down by their status."""
+def test_orders_are_listed_newest_first_with_their_outcome(run, run_json, system):
+    """Also filtered by status."""
     system.load({"PEN": 3})
     system.start()
     system.put(an_order("A"))
@@ -26,8 +26,8 @@ def test_orders_are_listed_newest_first_with_what_became_of_them(run, run_json, 
     assert "EUR 3.00" in run("orders").stdout
 
 
-def test_a_list_without_anything_says_so(run, system):
-    """Not with an empty table."""
+def test_an_empty_list_says_so(run, system):
+    """Instead of an empty table."""
     assert "There are no such orders.\n" == run("orders").stdout
     assert "There are no such sagas.\n" == run("sagas").stdout
 
@@ -43,7 +43,7 @@ def test_a_saga_in_flight_is_listed_with_what_it_waits_for(run_json, tmp_path, s
         assert iso(system.clock.now() + 30) == row["deadline"]
 
 
-def test_all_of_an_order_is_shown(run, run_json, system):
+def test_an_order_is_shown_with_all_its_data(run, run_json, system):
     """For people on a page, for programs as JSON."""
     system.load({"PEN": 3})
     system.start()
@@ -62,21 +62,21 @@ def test_all_of_an_order_is_shown(run, run_json, system):
 
 
 def test_an_order_that_waits_is_shown_as_submitted(run, system, tmp_path):
-    """It is known, though nothing has happened to it."""
+    """Although nothing has handled it yet."""
     (tmp_path / "o.jsonl").write_text('{"orderId": "A", "customerId": "c"}')
     run("submit", tmp_path / "o.jsonl")
 
     assert "SUBMITTED" in run("show", "A").stdout
 
 
-def test_an_order_that_nobody_brought_is_an_error(run, system):
+def test_an_unknown_order_is_an_error(run, system):
     """With the id, which may be mistyped."""
     result = run("show", "nobody")
 
     assert (1, "Error: there is no order nobody\n") == (result.exit_code, result.stderr)
 
 
-def test_markup_in_what_people_wrote_is_shown_as_it_is(run, system):
+def test_markup_in_user_data_is_shown_literally(run, system):
     """A SKU or a customer may be called anything."""
     system.load({"[red]PEN[/]": 3})
     system.start()
@@ -89,7 +89,7 @@ def test_markup_in_what_people_wrote_is_shown_as_it_is(run, system):
 
 
 class RefusesRefunds(SimulatedGateway):
-    """A provider that takes money and gives none back."""
+    """A provider that declines refunds."""
 
     def refund(self, refund):
         """Decline."""
@@ -103,10 +103,10 @@ class RefusesRefundsOutside(RefusesRefunds):
 
 
 @pytest.mark.parametrize("gateway", [RefusesRefunds, RefusesRefundsOutside])
-def test_a_saga_that_needs_attention_says_what_the_provider_said(
+def test_a_saga_that_needs_attention_shows_the_providers_error(
     run, run_json, tmp_path, system, gateway
 ):
-    """The saga knows no more than that no answer came."""
+    """The saga itself only knows that no reply came."""
     with EmbeddedSystem(tmp_path, gateway=gateway()) as system:
         system.put(an_order("A", lines=(OrderLine(sku="GONE", quantity=1, unit_price=100),)))
         system.advance(hours(5))
@@ -120,7 +120,7 @@ def test_a_saga_that_needs_attention_says_what_the_provider_said(
 
 
 class NoMailServer:
-    """A way to customers that leads nowhere."""
+    """A channel that always fails."""
 
     name = "mail"
     local = False
@@ -130,7 +130,7 @@ class NoMailServer:
         raise ConnectionRefusedError("port 25 is closed")
 
 
-def test_why_a_customer_was_not_told_is_shown(run, tmp_path, system):
+def test_the_error_of_a_failed_notification_is_shown(run, tmp_path, system):
     with EmbeddedSystem(tmp_path, channel=NoMailServer()) as system:
         system.load({"PEN": 3})
         system.put(an_order("A"))

@@ -7,7 +7,7 @@ from order_sagas.system.cli.main import main
 
 
 def test_help_names_every_command_in_a_section(run):
-    """One that is in none would be found by nobody."""
+    """Otherwise users would not find it."""
     shown = run("--help")
 
     assert 0 == shown.exit_code
@@ -16,15 +16,15 @@ def test_help_names_every_command_in_a_section(run):
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))
-def test_every_command_explains_itself(run, name):
-    """In more than its name."""
+def test_every_command_has_a_help_text(run, name):
+    """With more than its name."""
     shown = run(name, "--help")
 
     assert 0 == shown.exit_code
     assert len(shown.stdout.splitlines()) > 5
 
 
-def test_the_version_is_told(run):
+def test_the_version_is_printed(run):
     """By the name of the program."""
     assert run("--version").stdout.startswith("order-sagas, version ")
 
@@ -47,8 +47,8 @@ def test_the_version_is_told(run):
     ],
     ids=lambda args: args[0],
 )
-def test_a_database_that_is_not_there_is_told_and_not_made(run, tmp_path, args):
-    """A mistyped path shall not look like an empty system."""
+def test_a_missing_database_is_an_error_and_is_not_created(run, tmp_path, args):
+    """A mistyped path must not look like an empty system."""
     result = run(*args, "--database", f"sqlite:///{tmp_path / 'mistyped.db'}")
 
     assert 1 == result.exit_code
@@ -57,8 +57,8 @@ def test_a_database_that_is_not_there_is_told_and_not_made(run, tmp_path, args):
     assert not (tmp_path / "mistyped.db").exists()
 
 
-def test_a_file_that_is_no_database_is_one_line(run, tmp_path):
-    """No traceback for what a person mistyped."""
+def test_a_file_that_is_no_database_is_an_error_of_one_line(run, tmp_path):
+    """Without a traceback."""
     (tmp_path / "photo.db").write_bytes(b"not a database at all" * 100)
     result = run("orders", "--database", f"sqlite:///{tmp_path / 'photo.db'}")
 
@@ -75,8 +75,8 @@ def test_a_database_that_cannot_be_opened_is_named(run, tmp_path, args):
     assert str(tmp_path) in result.stderr
 
 
-def test_other_partitions_than_the_database_has_are_refused(run, system):
-    """Records would end where nobody looks for them."""
+def test_a_different_number_of_partitions_is_refused(run, system):
+    """Records would be in partitions that their owners do not read."""
     result = run("inject", "order-events", "{}", "--raw", "--partitions", "5")
 
     assert 1 == result.exit_code
@@ -85,12 +85,12 @@ def test_other_partitions_than_the_database_has_are_refused(run, system):
 
 @pytest.mark.parametrize("args", [("orders", "--status", "LOST"), ("submit", "no.jsonl"), ("x",)])
 def test_wrong_usage_is_exit_code_2(run, args):
-    """As everywhere."""
+    """The usual exit code."""
     assert 2 == run(*args).exit_code
 
 
 def test_an_interrupted_client_is_exit_code_130(run, monkeypatch):
-    """As the shell has it."""
+    """As in shells."""
 
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from tests.support.embedded import BEGAN, EmbeddedSystem, an_order
 
 
 class NeverRefunds(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds until it is told to."""
+    """A provider that approves charges, and answers refunds only once the test lets it."""
 
     answers = False
 
@@ -28,7 +28,7 @@ class Silent(SimulatedGateway):
 
 @pytest.fixture
 def stuck(tmp_path, system, monkeypatch):
-    """Orders A, B and C, whose payments can't be refunded, and D, which is complete."""
+    """Orders A, B and C, whose payments cannot be refunded, and D, which is complete."""
     monkeypatch.setattr(NeverRefunds, "answers", False)
     with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as system:
         system.put(an_order("A"), an_order("B"), an_order("C"))
@@ -49,18 +49,18 @@ def waiting(tmp_path, system):
 
 
 def age(after):
-    """How old a saga is, on the clock of the commands, that began so long after the system did."""
+    """The age of a saga by the clock of the commands, from its start in system time."""
     return f"{SystemClock().now() - BEGAN - after:.0f}s"
 
 
 def statuses(system, *order_ids):
-    """The status of each order's saga, after all has happened that was asked for."""
+    """The status of each order's saga, after all commands were handled."""
     system.run()
     return [system.status(order_id) for order_id in order_ids]
 
 
-def test_all_that_are_stuck_are_retried_together(run, stuck):
-    """Who did it and why stands in the history of each."""
+def test_all_stuck_sagas_are_retried_together(run, stuck):
+    """The history of each has the operator and the reason."""
     NeverRefunds.answers = True
     result = run("retry", "--all", "--step", "process payment", "--by", "ada", "--why", "it is up")
 
@@ -70,8 +70,8 @@ def test_all_that_are_stuck_are_retried_together(run, stuck):
         assert any("retry by ada: it is up" == e.note for e in stuck.saga(order_id).history)
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(run, stuck):
-    """Not even a record is written."""
+def test_a_dry_run_lists_the_sagas_and_changes_nothing(run, stuck):
+    """No record is written."""
     before = len(stuck.records())
     result = run("skip", "--all", "--step", "process payment", "--why", "x", "--dry-run")
 
@@ -96,8 +96,8 @@ def test_a_limit_takes_the_oldest(run, stuck):
     [("--code", "timed_out"), ("--step", "reserve stock"), ("--status", "running"),
      ("--saga", "place-order", "--older-than", age(-hours(24)))],
 )  # fmt: skip
-def test_what_does_not_fit_is_not_touched(run, stuck, narrowed):
-    """And nothing is asked for."""
+def test_sagas_that_do_not_match_are_not_changed(run, stuck, narrowed):
+    """And no confirmation is requested."""
     result = run("resume", "--all", *narrowed)
 
     assert (0, "There is no such saga to resume.\n") == (result.exit_code, result.stdout)
@@ -114,8 +114,8 @@ def test_sagas_are_chosen_by_their_age_and_cancelled_with_a_reason(run, waiting)
     assert ("too old", "") == (waiting.saga("A").reason, waiting.saga("B").reason)
 
 
-def test_those_that_fit_and_cannot_be_asked_are_counted(run, stuck):
-    """With the reason why they are left alone."""
+def test_matching_sagas_that_refuse_are_counted(run, stuck):
+    """With the reason of the refusal."""
     result = run("cancel", "--all", "--why", "x")
 
     assert 0 == result.exit_code
@@ -137,15 +137,15 @@ def test_those_that_fit_and_cannot_be_asked_are_counted(run, stuck):
         (("cancel", "--all"), "needs a reason"),
     ],
 )
-def test_what_is_not_clear_is_refused(run, stuck, args, problem):
-    """One saga or those of a filter: never both, never neither."""
+def test_ambiguous_arguments_are_refused(run, stuck, args, problem):
+    """Either one saga or a filter has to be given."""
     result = run(*args)
 
     assert (2, True) == (result.exit_code, problem in result.stderr), result.stderr
 
 
-def test_an_unknown_saga_is_refused_with_those_there_are(run, stuck):
-    """Rather than that nothing fits."""
+def test_an_unknown_saga_is_refused_with_the_known_ones(run, stuck):
+    """Instead of an empty result."""
     result = run("resume", "--all", "--saga", "return")
 
     assert 1 == result.exit_code

@@ -26,14 +26,14 @@ def project(tmp_path):
 
 
 def test_every_template_becomes_a_file_of_the_project(project):
-    """No file is forgotten, and none is left of something else."""
+    """No template is forgotten, and no other file is written."""
     written = {str(p.relative_to(project)) for p in project.rglob("*") if p.is_file()}
 
     assert {each.name for each in TEMPLATES.iterdir()} == {f"{name}{SUFFIX}" for name in FILES}
     assert written == {place.replace(NAME, "travel") for place in FILES.values()}
 
 
-def test_the_name_stands_wherever_it_belongs(project):
+def test_the_name_is_inserted_everywhere(project):
     """In file names, imports, the settings and the build."""
     texts = {p.name: p.read_text() for p in project.rglob("*") if p.is_file()}
 
@@ -56,7 +56,7 @@ def test_the_project_is_formatted_and_has_no_lint(project, check):
 
 @pytest.mark.processes
 def test_the_tests_of_the_project_pass(project):
-    """At once: outcomes, faults, and random simulations."""
+    """Without changes: outcomes, faults, and random simulations."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=project, capture_output=True, text=True,
@@ -81,7 +81,7 @@ def test_the_tests_of_the_project_find_a_compensation_that_does_nothing(project)
     assert "test_each_booking_ends_and_only_confirmed_ones_are_paid[" in done.stdout
 
 
-def test_a_directory_that_exists_is_left_alone(project):
+def test_an_existing_directory_is_not_changed(project):
     """Nothing is overwritten."""
     kept = project / "README.md"
     kept.write_text("mine")
@@ -107,8 +107,8 @@ def test_a_directory_that_exists_is_left_alone(project):
         ("click", "there is a package 'click' already"),
     ],
 )
-def test_a_name_that_is_no_package_of_its_own_is_refused(tmp_path, name, said):
-    """With what is accepted; nothing is written."""
+def test_an_invalid_or_used_package_name_is_refused(tmp_path, name, said):
+    """The error says what is accepted; nothing is written."""
     result = new(name, "--into", tmp_path)
 
     assert 2 == result.exit_code

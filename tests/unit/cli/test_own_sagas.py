@@ -1,4 +1,4 @@
-"""Commands on an app of one's own: rentals, which has no orders."""
+"""Commands on another app: rentals, which has no orders."""
 
 import json
 from collections.abc import Iterator
@@ -166,7 +166,7 @@ def test_a_start_that_is_wrong_is_refused(rentals: EmbeddedSystem, data: str, pr
         (("--status", "running", "start", "x"), "give the options after `start`"),
     ],
 )
-def test_a_command_that_is_wrong_says_how_it_is_right(
+def test_wrong_usage_says_what_is_accepted(
     rentals: EmbeddedSystem, args: tuple[str, ...], problem: str
 ) -> None:
     """With the exit code of wrong usage."""
@@ -186,7 +186,7 @@ def test_sagas_still_lists(rentals: EmbeddedSystem) -> None:
 
 
 def test_start_waits_for_the_end(rentals: EmbeddedSystem) -> None:
-    """And tells the outcomes; a saga that ended before is told at once."""
+    """Outcomes are printed; at once for a saga that ended before."""
     run("sagas", "start", "rent-car", "--data", VAN)
     rentals.start()
     rentals.put(KeysHandedOver(order_id="r-1"))
@@ -277,7 +277,7 @@ def test_a_signal_that_is_wrong_is_refused(
 
 
 def test_a_saga_that_has_ended_takes_no_signal(rentals: EmbeddedSystem) -> None:
-    """Said at once."""
+    """The command says so at once."""
     run("sagas", "start", "rent-car", "--data", LONG)
     rentals.start()
     run("signal", "rent-car/r-9", "RENTAL_REJECTED")
@@ -385,7 +385,7 @@ def test_an_operator_need_not_name_the_only_saga(rentals: EmbeddedSystem) -> Non
 
 
 def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
-    """By their names; others are refused with those there are."""
+    """By their names; others are refused with the known ones."""
     done = run("pause", "cars", "--why", "stocktaking")
     refused = run("pause", "payments", "--why", "stocktaking")
     run("sagas", "start", "rent-car", "--data", VAN)
@@ -400,7 +400,7 @@ def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
     assert len(rentals.told("r-1")) > waits[1]
 
 
-def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
+def test_audit_checks_the_rules_of_all_sagas(
     rentals: EmbeddedSystem,
 ) -> None:
     """Those of orders, money and goods are left out."""
@@ -416,10 +416,10 @@ def test_the_books_are_checked_by_the_rules_that_hold_for_any_saga(
     assert 1 == checks["undone whole"]
 
 
-def test_what_own_services_store_is_pruned_and_archived_with_the_saga(
+def test_entities_of_the_app_are_pruned_and_archived_with_the_saga(
     rentals: EmbeddedSystem, tmp_path: Path
 ) -> None:
-    """But not while something is owed."""
+    """But not while a call is pending."""
     for order_id in ("r-1", "r-2"):
         run("sagas", "start", "rent-car", "--data", VAN.replace("r-1", order_id))
     rentals.start()

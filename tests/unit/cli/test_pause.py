@@ -5,8 +5,8 @@ import pytest
 from order_sagas.actors.participants import NOTIFICATIONS
 
 
-def test_a_pause_is_told_by_the_status_until_it_is_over(run, run_json, system):
-    """With who, why, and how much is kept."""
+def test_status_shows_a_pause_until_it_ends(run, run_json, system):
+    """With operator, reason, and number of deferred messages."""
     system.start()
     paused = run("pause", "payments", "--why", "the provider is down", "--by", "ada")
     status = run("status").stdout
@@ -48,8 +48,8 @@ def test_a_service_has_one_name_everywhere(run, run_json, system):
         (("unpause", "stock"), 1, "stock is not paused"),
     ],
 )
-def test_what_cannot_be_paused_is_refused(run, system, args, code, problem):
-    """With what can be, or what is missing."""
+def test_an_invalid_pause_is_refused(run, system, args, code, problem):
+    """The error names what can be paused, or what is missing."""
     result = run(*args)
 
     assert (code, True) == (result.exit_code, problem in result.stderr), result.stderr

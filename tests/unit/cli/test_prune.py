@@ -1,4 +1,4 @@
-"""`prune`: what it says, what it keeps, and what the other commands make of what is gone."""
+"""`prune`: its output, what it keeps, and other commands on pruned orders."""
 
 import json
 
@@ -17,8 +17,8 @@ def books(system):
     return system
 
 
-def test_a_dry_run_says_what_would_go_and_lets_it_stay(books, run, run_json, tmp_path) -> None:
-    """And makes no archive."""
+def test_a_dry_run_lists_orders_and_deletes_nothing(books, run, run_json, tmp_path) -> None:
+    """And creates no archive."""
     said = run("prune", "--older-than", "30d", "--dry-run", "--archive", tmp_path / "a")
 
     assert (0, "2 orders ") == (said.exit_code, said.stdout[:9])
@@ -27,7 +27,7 @@ def test_a_dry_run_says_what_would_go_and_lets_it_stay(books, run, run_json, tmp
     assert not (tmp_path / "a").exists()
 
 
-def test_an_order_is_archived_whole_before_it_goes(books, run, run_json, tmp_path) -> None:
+def test_an_order_is_archived_before_it_is_deleted(books, run, run_json, tmp_path) -> None:
     """A line of JSON an order: what the services kept of it, and its saga with its history."""
     shown = run_json("show", "done")
     said = run_json("prune", "--older-than", "30d", "--archive", tmp_path / "a.jsonl")
@@ -42,8 +42,8 @@ def test_an_order_is_archived_whole_before_it_goes(books, run, run_json, tmp_pat
     assert "process payment" in [step["step"] for step in saga["steps"]]
 
 
-def test_what_is_gone_is_shown_as_gone(books, run, run_json) -> None:
-    """Its end is known; it is in no list, and the books still add up."""
+def test_a_pruned_order_is_shown_as_pruned(books, run, run_json) -> None:
+    """Its final status is known; it is in no list, and the audit finds no violation."""
     run("prune", "--older-than", "30d")
     shown = run("show", "sold-out")
 
@@ -56,8 +56,10 @@ def test_what_is_gone_is_shown_as_gone(books, run, run_json) -> None:
     assert 2 == run_json("stock", "show")[0]["sold"]
 
 
-def test_who_submits_it_again_is_told_how_it_ended(books, run, run_json, tmp_path) -> None:
-    """It is there already, and nobody handles it again."""
+def test_submitting_a_pruned_order_again_reports_its_outcome(
+    books, run, run_json, tmp_path
+) -> None:
+    """It is a duplicate, and is not handled again."""
     line = {
         "orderId": "again", "customerId": "c", "currency": "EUR",
         "lines": [{"sku": "PEN", "quantity": 1, "unitPrice": 1}],
@@ -74,7 +76,7 @@ def test_who_submits_it_again_is_told_how_it_ended(books, run, run_json, tmp_pat
 
 
 @pytest.mark.parametrize("written", ["", "soon", "-1d", "30 days", "90", "9 "])
-def test_a_duration_that_is_none_is_refused(books, run, written) -> None:
+def test_an_invalid_duration_is_refused(books, run, written) -> None:
     """Nothing is deleted by mistake."""
     said = run("prune", "--older-than", written)
 

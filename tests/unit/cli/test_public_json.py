@@ -41,7 +41,7 @@ def test_names_that_are_data_stay() -> None:
     ],
 )
 def test_times_are_iso_8601(given, shown):
-    """A time that was never is null."""
+    """A time of 0 is null."""
     assert shown == public(given)
 
 
@@ -95,7 +95,7 @@ READING = {
 }
 """Every command that reads, with the arguments that it needs."""
 EMPTY = {"sagas early", "sagas locks", "schedules"}
-"""Those that have nothing to tell of an app without early replies, locks and schedules."""
+"""Commands whose output is empty for an app without early replies, locks and schedules."""
 CHANGING = {
     "actions approve", "actions reject", "cancel", "completion", "database migrate",
     "dead-letters discard", "dead-letters replay",
@@ -142,14 +142,14 @@ def test_every_reading_command_has_json(busy, run, name) -> None:
     ("args", "view", "absent"),
     [
         (("orders",), OrderSummary, set()),
-        (("sagas",), ListedSaga, {"paused"}),
+        (("sagas",), ListedSaga, {"paused", "cause"}),
         (("stock", "show"), StockLevelView, set()),
         (("dead-letters", "list"), DeadLetterView, {"truncated"}),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
 def test_lists_have_the_names_of_the_http_api(system, run_json, args, view, absent) -> None:
-    """So that a script can go from one to the other. Some are there only if they are true."""
+    """So that a script can switch between them. Some fields are there only if they are true."""
     system.start()
     system.load({"PEN": 9})
     system.put(an_order("A"))

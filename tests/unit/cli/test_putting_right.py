@@ -13,7 +13,7 @@ from tests.support.embedded import EmbeddedSystem, an_order
 
 
 class NeverRefunds(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds until it is told to."""
+    """A provider that approves charges, and answers refunds only once the test lets it."""
 
     answers = False
 
@@ -23,7 +23,7 @@ class NeverRefunds(SimulatedGateway):
 
 @pytest.fixture
 def stuck(tmp_path, system, monkeypatch):
-    """A system with order A, whose payment can't be refunded."""
+    """A system with order A, whose payment cannot be refunded."""
     monkeypatch.setattr(NeverRefunds, "answers", False)
     with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as system:
         system.put(an_order("A"))
@@ -45,7 +45,7 @@ def test_any_record_can_be_put_on_any_topic(run, system):
 
 
 def test_a_command_to_a_warehouse_is_keyed_by_the_warehouse(run, system):
-    """Its stock is where its key leads to."""
+    """Its stock is on the shard of this key."""
     run("inject", "stock-events",
         '{"orderId": "A", "status": "RESERVE_STOCK", "warehouse": "north"}')  # fmt: skip
     run("inject", "stock-events", '{"orderId": "A", "status": "STOCK_RESERVED"}')
@@ -56,8 +56,8 @@ def test_a_command_to_a_warehouse_is_keyed_by_the_warehouse(run, system):
 
 
 @pytest.mark.parametrize("value", ["oops", "[]", '{"orderId": "A"}', '{"orderId": 1, "status": 2}'])
-def test_what_nobody_can_read_needs_raw(run, system, value):
-    """And is a dead letter in the end."""
+def test_an_unreadable_record_needs_raw(run, system, value):
+    """And becomes a dead letter."""
     refused = run("inject", "order-events", value)
     put = run("inject", "order-events", value, "--raw")
     system.start()
@@ -67,7 +67,7 @@ def test_what_nobody_can_read_needs_raw(run, system, value):
     assert 1 == len(json.loads(run("dead-letters", "list", "--json").stdout))
 
 
-def test_an_unknown_topic_is_refused_with_those_there_are(run):
+def test_an_unknown_topic_is_refused_with_the_known_ones(run):
     """A record there would never be read."""
     result = run("inject", "orders", "{}", "--raw")
 
@@ -76,7 +76,7 @@ def test_an_unknown_topic_is_refused_with_those_there_are(run):
 
 
 def test_late_duplicates_are_shown_once_with_their_count(run, run_json, stuck):
-    """The history of a saga that stays for days takes no more room, however many come."""
+    """The history of a saga does not grow with their number."""
     for _ in range(2):
         stuck.put(*[PaymentCompleted(order_id="A")] * 500)
     (late,) = [
@@ -89,8 +89,8 @@ def test_late_duplicates_are_shown_once_with_their_count(run, run_json, stuck):
     assert "already sent (1,000 times, last at +18000.000 s)" in run("show", "A").stdout
 
 
-def test_a_stuck_step_is_retried_once_its_cause_is_mended(run, stuck):
-    """And the saga goes on from there; who did it is kept."""
+def test_a_stuck_step_is_retried_after_its_cause_is_fixed(run, stuck):
+    """The saga continues; the operator is stored."""
     NeverRefunds.answers = True
     result = run("retry", "A", "--step", "process payment", "--by", "ada")
     stuck.run()
@@ -129,8 +129,8 @@ def test_all_stuck_steps_are_resumed_together(run, stuck):
         (("resume", "A", "--saga", "return"), 1, "has no saga 'return'; it has 'place-order'"),
     ],
 )
-def test_what_cannot_be_done_is_refused_before_it_is_sent(run, stuck, args, code, problem):
-    """Rather than ignored by the saga later, where nobody looks."""
+def test_an_impossible_command_is_refused_before_it_is_sent(run, stuck, args, code, problem):
+    """Instead of being ignored by the saga later, unnoticed."""
     result = run(*args)
     stuck.run()
 
@@ -178,8 +178,8 @@ def letter(run, system):
     return letter["number"]
 
 
-def test_a_dead_letter_tells_where_it_came_from_and_why(run_json, letter):
-    """With key, headers and value as they came."""
+def test_a_dead_letter_shows_its_origin_and_error(run_json, letter):
+    """With unchanged key, headers and value."""
     shown = run_json("dead-letters", "show", letter)
 
     assert ("stock-events", "A", {"trace": "7"}) == (
@@ -190,7 +190,7 @@ def test_a_dead_letter_tells_where_it_came_from_and_why(run_json, letter):
     assert "no receiver on stock-events takes PaymentCompleted" in shown["error"]
 
 
-def test_a_replayed_letter_is_the_record_once_more(run, run_json, system, letter):
+def test_a_replayed_letter_is_the_original_record(run, run_json, system, letter):
     """With its own headers only, and the letter is out of the list."""
     result = run("dead-letters", "replay", letter, "--by", "ada")
     gone = run_json("dead-letters", "list")
@@ -206,8 +206,8 @@ def test_a_replayed_letter_is_the_record_once_more(run, run_json, system, letter
     ]
 
 
-def test_a_letter_that_was_seen_to_is_not_done_again_by_accident(run, letter):
-    """Two people may look at one list."""
+def test_a_resolved_letter_is_not_replayed_or_discarded_again(run, letter):
+    """Two operators may act on the same list."""
     run("dead-letters", "discard", letter, "--why", "a test", "--by", "ada")
     twice = run("dead-letters", "replay", letter)
 
@@ -216,8 +216,8 @@ def test_a_letter_that_was_seen_to_is_not_done_again_by_accident(run, letter):
     assert 0 == run("dead-letters", "replay", letter, "--again").exit_code
 
 
-def test_all_letters_are_meant_only_when_it_is_said(run, letter):
-    """An empty list of ids is rather a mistake."""
+def test_all_letters_need_the_option_all(run, letter):
+    """An empty list of ids is probably a mistake."""
     assert 2 == run("dead-letters", "replay").exit_code
     assert 2 == run("dead-letters", "replay", letter, "--all").exit_code
     assert 1 == run("dead-letters", "replay", letter + 1000).exit_code
@@ -248,8 +248,8 @@ def letters(run, run_json, system):
         (("--topic", "stock-events", "--error", "not json"), []),
     ],
 )
-def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, places):
-    """And a dry run tells which, and does nothing."""
+def test_letters_are_chosen_by_filters(run, run_json, letters, narrowed, places):
+    """A dry run lists them, and changes nothing."""
     dry = run("dead-letters", "discard", "--all", *narrowed, "--why", "x", "--dry-run")
     assert letters == [letter["number"] for letter in run_json("dead-letters", "list")]
     done = run("dead-letters", "discard", "--all", *narrowed, "--why", "x")
@@ -265,7 +265,7 @@ def test_letters_are_chosen_by_what_they_are(run, run_json, letters, narrowed, p
     ]
 
 
-def test_letters_are_listed_by_what_they_are(run, run_json, letters):
+def test_letters_are_listed_by_filters(run, run_json, letters):
     """By topic, error and time; as CSV too."""
     listed = [
         [letter["number"] for letter in run_json("dead-letters", "list", *narrowed)]
@@ -283,8 +283,8 @@ def test_letters_are_listed_by_what_they_are(run, run_json, letters):
     assert "There are no such dead letters." in none.stdout
 
 
-def test_what_became_of_a_letter_is_told_with_the_reason(run, run_json, letters):
-    """Who did it and why."""
+def test_the_action_on_a_letter_is_shown_with_its_reason(run, run_json, letters):
+    """With operator and reason."""
     run("dead-letters", "replay", letters[1], "--by", "ada", "--why", "the route is there now")
     line = run("dead-letters", "list", "--all").stdout
 
@@ -293,7 +293,7 @@ def test_what_became_of_a_letter_is_told_with_the_reason(run, run_json, letters)
 
 
 def test_letters_are_named_or_chosen_and_never_both(run, letters):
-    """A filter beside a number would be a mistake."""
+    """A filter together with a number is probably a mistake."""
     result = run("dead-letters", "replay", letters[0], "--error", "JSON")
 
     assert (2, True) == (result.exit_code, "go with --all" in result.stderr)
@@ -308,8 +308,8 @@ def test_letters_are_named_or_chosen_and_never_both(run, letters):
         ["pause", "stock"],
     ],
 )
-def test_a_reason_that_is_missing_is_asked_for_by_its_flag(run, system, words):
-    """So that the next try is right."""
+def test_a_missing_reason_is_reported_with_its_flag(run, system, words):
+    """So that the user can correct the command."""
     system.start()
     system.put(an_order("A"))
     result = run(*words)

@@ -1,4 +1,4 @@
-"""`orders` and `sagas` with what is looked for, and as CSV."""
+"""`orders` and `sagas` with search options, and as CSV."""
 
 import csv
 import io
@@ -58,7 +58,7 @@ def test_sagas_are_found(run_json, filled):
 
 
 def test_a_list_as_csv_has_no_formulas(run, filled):
-    """What begins like one is quoted; amounts are minor units, times ISO 8601."""
+    """Texts that begin like a formula are quoted; amounts are minor units, times ISO 8601."""
     first, second = csv.DictReader(io.StringIO(run("orders", "--csv").stdout))
     sagas = [*csv.DictReader(io.StringIO(run("sagas", "--csv").stdout))]
 
@@ -71,7 +71,7 @@ def test_a_list_as_csv_has_no_formulas(run, filled):
 
 
 def test_a_long_list_is_printed_a_page_at_a_time(run, filled, monkeypatch):
-    """With one line of names; in pages as without."""
+    """With one line of column names; pages do not change the output."""
     whole = [run(what, "--csv").stdout for what in ("orders", "sagas")]
     monkeypatch.setattr(search, "_PAGE", 1)
 
@@ -90,7 +90,7 @@ def test_a_long_list_is_printed_a_page_at_a_time(run, filled, monkeypatch):
     ],
 )
 def test_a_wrong_option_is_named(run, filled, options, error):
-    """With what is accepted."""
+    """The error says what is accepted."""
     result = run("orders", *options)
 
     assert 2 == result.exit_code

@@ -1,4 +1,4 @@
-"""`status` where no supervisor answers: what the database alone can tell."""
+"""`status` without a supervisor: the information in the database."""
 
 import re
 
@@ -24,8 +24,8 @@ def left_behind(system, tmp_path):
     return system
 
 
-def test_what_waits_is_told_though_nothing_runs(left_behind, run) -> None:
-    """And the exit code says that nothing does."""
+def test_waiting_work_is_shown_although_nothing_runs(left_behind, run) -> None:
+    """The exit code says that no system runs."""
     said = run("status")
 
     assert 1 == said.exit_code
@@ -49,7 +49,7 @@ def test_scripts_read_the_same(left_behind, run_json) -> None:
 
 
 def test_a_role_that_does_not_run_lags_and_is_named(system, run, run_json) -> None:
-    """Two records wait for it; what the others have handled does not hide them."""
+    """Two records wait for it, by the name of its service, although other roles handled them."""
     roles = ("orchestrator", "orders", "stock", "notification")
     system.parts = attrs.evolve(
         system.parts, settings=attrs.evolve(system.parts.settings, roles=roles)
@@ -59,12 +59,13 @@ def test_a_role_that_does_not_run_lags_and_is_named(system, run, run_json) -> No
     found, said = run_json("status"), run("status").stdout
 
     assert {"payment-events": 2} == found["lag"]
-    assert {**dict.fromkeys(roles, 0), "payment": 2} == found["lagByRole"]
+    services = ("orchestrator", "orders", "stock", "notifications")
+    assert {**dict.fromkeys(services, 0), "payments": 2} == found["lagByRole"]
     assert 2 == found["recordsWaiting"]
-    assert "roles    payment 2 waiting\n" in said
+    assert "roles    payments 2 waiting\n" in said
 
 
-def test_what_nobody_has_read_counts_for_each_role_that_reads_its_topic(system, run_json) -> None:
+def test_an_unread_record_counts_for_each_role_of_its_topic(system, run_json) -> None:
     """The order waits for its saga and for the order service."""
     system.log.append(system.log.outgoing("order-events", "a", b"{}"))
     waiting = {role: n for role, n in run_json("status")["lagByRole"].items() if n}
@@ -73,13 +74,13 @@ def test_what_nobody_has_read_counts_for_each_role_that_reads_its_topic(system, 
 
 
 class NeverRefunds(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds."""
+    """A provider that approves charges, and does not answer refunds."""
 
     def refund(self, refund):
         return NoAnswer()
 
 
-def test_trouble_is_told_first(tmp_path, system, run, run_json) -> None:
+def test_problems_are_listed_first(tmp_path, system, run, run_json) -> None:
     """Sagas that need attention, open dead letters and pauses."""
     with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as system:
         system.put(an_order("a"), an_order("b"))
@@ -106,8 +107,8 @@ def test_trouble_is_told_first(tmp_path, system, run, run_json) -> None:
     )
 
 
-def test_work_that_waits_for_a_system_is_trouble(system, run) -> None:
-    """It is told before what a person has to see to."""
+def test_work_that_waits_for_a_system_is_a_problem(system, run) -> None:
+    """It is listed before problems that need a person."""
     system.start()
     system.put(an_order("a"))
     system.advance(hours(5))
@@ -133,19 +134,19 @@ def test_work_that_waits_for_a_system_is_trouble(system, run) -> None:
     ],
 )
 def test_a_system_that_has_nothing_to_do_may_be_stopped(in_flight, waiting, told) -> None:
-    """Sagas that need attention do not count: no system can go on with them."""
+    """Sagas that need attention do not count: a system cannot continue them."""
     assert told == stopped(in_flight, waiting)
 
 
-def test_no_trouble_is_told_too(system, run) -> None:
-    """Once there is a database."""
+def test_no_problem_is_reported_too(system, run) -> None:
+    """If there is a database."""
     system.start()
 
     assert "Nothing needs attention." == run("status").stdout.splitlines()[0]
 
 
 def test_deadlines_of_a_paused_service_are_put_off(left_behind, run, run_json) -> None:
-    """They are not due, and the status says how many there are."""
+    """They are not due, and the status shows their number."""
     run("pause", "payments", "--why", "maintenance")
     timers = run_json("status")["timers"]
 
@@ -165,13 +166,13 @@ def test_deadlines_of_a_paused_service_are_put_off(left_behind, run, run_json) -
          "1 order lost by Kafka"),
     ],
 )  # fmt: skip
-def test_trouble_fits_one_line(since, letters, lost, told):
+def test_problems_fit_on_one_line(since, letters, lost, told):
     """Ages are in their largest unit."""
     assert told == in_short(NOW, 1, since, letters, (), (), lost)
 
 
-def test_a_pause_of_another_day_is_told_with_its_date() -> None:
-    """And one of today with its time alone."""
+def test_a_pause_of_another_day_is_shown_with_its_date() -> None:
+    """A pause of today is shown with its time only."""
     pauses = [{"name": "stock", "since": NOW - 90000}, {"name": "payment", "since": NOW - 60}]
 
     assert (

@@ -7,7 +7,7 @@ from tests.support.embedded import an_order
 
 @pytest.fixture
 def file(tmp_path):
-    """Writes a file of goods."""
+    """Write a file of stock."""
 
     def write(*lines):
         path = tmp_path / "stock.csv"
@@ -17,8 +17,8 @@ def file(tmp_path):
     return write
 
 
-def test_goods_wait_in_the_log_until_a_system_runs(run, run_json, system, file):
-    """What waits is told, so that nobody wonders where the goods are."""
+def test_stock_waits_in_the_log_until_a_system_runs(run, run_json, system, file):
+    """The waiting stock is shown, so that it does not seem lost."""
     loaded = run("stock", "load", file("PEN,10,", "PEN,5,north", "INK,2,main"))
     waiting = run("stock", "show")
     system.start()
@@ -30,8 +30,8 @@ def test_goods_wait_in_the_log_until_a_system_runs(run, run_json, system, file):
     ]
 
 
-def test_the_same_delivery_counts_once_unless_it_came_again(run, run_json, system, file):
-    """Whether the first one waits, or was handled."""
+def test_the_same_delivery_counts_once_without_again(run, run_json, system, file):
+    """While the first one waits, and after it was handled."""
     path = file("PEN,10,")
     run("stock", "load", path)
     waiting = run("stock", "load", path)
@@ -47,7 +47,7 @@ def test_the_same_delivery_counts_once_unless_it_came_again(run, run_json, syste
 
 
 def test_nothing_of_a_delivery_with_a_bad_line_is_loaded(run, run_json, system, file):
-    """Half of it could not be put right by loading the file again."""
+    """A partly loaded file could not be completed by loading it again."""
     result = run("stock", "load", file("PEN,10,", "INK,-2,", ",3,"))
     system.start()
 
@@ -73,8 +73,8 @@ def test_on_hand_held_and_sold_add_up_to_what_was_loaded(run, run_json, system, 
     assert ["PEN", "main", "5", "3", "2", "10"] == run("stock", "show", "PEN").stdout.split()[-6:]
 
 
-def test_no_stock_is_said_in_words(run, system):
-    """An empty table would look like a fault."""
+def test_no_stock_is_reported_as_text(run, system):
+    """An empty table would look like an error."""
     system.start()
 
     assert "There is no stock.\n" == run("stock", "show").stdout

@@ -13,7 +13,7 @@ def an_order(order_id="A-1", **fields):
 
 @pytest.fixture
 def file(tmp_path):
-    """Writes a file of orders."""
+    """Write a file of orders."""
 
     def write(*lines, name="orders.jsonl"):
         path = tmp_path / name
@@ -24,7 +24,7 @@ def file(tmp_path):
 
 
 def test_orders_are_submitted_without_a_running_system_and_it_says_so(run, run_json, file):
-    """They wait in the log, and are listed as what they are."""
+    """They wait in the log, and are listed as submitted."""
     result = run("submit", file(an_order("A"), an_order("B")))
 
     assert (0, "2 orders submitted.\n") == (result.exit_code, result.stdout)
@@ -34,8 +34,8 @@ def test_orders_are_submitted_without_a_running_system_and_it_says_so(run, run_j
     ]
 
 
-def test_the_same_file_twice_changes_nothing_and_says_so(run, system, file):
-    """It is no error either: a script may simply try again."""
+def test_submitting_a_file_twice_changes_nothing_and_says_so(run, system, file):
+    """It is no error, so a script may retry."""
     path = file(an_order("A"), an_order("B"))
     run("submit", path)
     result = run("submit", path)
@@ -48,8 +48,8 @@ def test_the_same_file_twice_changes_nothing_and_says_so(run, system, file):
     assert 1 == len(system.told("A"))
 
 
-def test_a_bad_line_is_named_and_the_rest_goes_on(run, file):
-    """The exit code tells that something is left to do."""
+def test_a_bad_line_is_reported_and_the_rest_is_submitted(run, file):
+    """The exit code is 1."""
     path = file(an_order("A"), "oops\n", an_order("B", lines=[{"sku": "P"}]), an_order("C"))
     result = run("submit", path)
 
@@ -59,8 +59,8 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(run, file):
     assert f"{path}:3: lines[0]: object missing required field quantity" in result.stderr
 
 
-def test_a_taken_id_with_other_content_is_refused(run, file):
-    """By name and line, for somebody has to look at it."""
+def test_a_used_id_with_other_content_is_refused(run, file):
+    """With its id and line."""
     run("submit", file(an_order("A")))
     result = run("submit", file(an_order("B"), an_order("A", currency="USD")))
 
@@ -69,14 +69,14 @@ def test_a_taken_id_with_other_content_is_refused(run, file):
 
 
 def test_standard_input_needs_a_format(run, run_json):
-    """There is no file name to tell it by."""
+    """Because there is no file name."""
     assert 2 == run("submit", "-", stdin=an_order()).exit_code
     assert {"accepted": 1, "alreadyThere": 0, "refused": 0} == run_json(
         "submit", "-", "--format", "jsonl", stdin=an_order()
     )
 
 
-def test_csv_is_told_by_its_name(run, system, file):
+def test_csv_is_recognised_by_the_file_name(run, system, file):
     """Two rows of an order are two lines of it."""
     header = "order_id,customer_id,currency,sku,quantity,unit_price\n"
     run("submit", file(header, "A,c,EUR,PEN,2,150\n", "A,c,EUR,INK,1,900\n", name="o.csv"))
@@ -86,7 +86,7 @@ def test_csv_is_told_by_its_name(run, system, file):
 
 
 def test_a_csv_with_a_wrong_header_is_refused_whole(run, file):
-    """Every line of it would be wrong."""
+    """Every line would be invalid."""
     result = run("submit", file("id,customer\n", "A,c\n", name="o.csv"))
 
     assert 1 == result.exit_code
@@ -94,7 +94,7 @@ def test_a_csv_with_a_wrong_header_is_refused_whole(run, file):
 
 
 def test_an_unknown_kind_of_file_is_a_usage_error(run, file):
-    """Guessing would be worse."""
+    """The format is not guessed."""
     assert "give --format" in run("submit", file(an_order(), name="orders.txt")).stderr
 
 
@@ -127,7 +127,7 @@ def test_an_order_that_became_a_dead_letter_is_not_waited_for_ever(run_json, sys
 
 
 def test_a_dry_run_shows_the_totals_and_sends_nothing(run, run_json, file):
-    """An order that is twice in the file counts once, as it would be taken once."""
+    """An order that is twice in the file counts once."""
     yen = an_order("B", currency="JPY")
     path = file(an_order("A"), an_order("A"), yen, an_order("C"), "oops\n")
     result = run("submit", "--dry-run", path)
@@ -167,8 +167,8 @@ def test_an_unknown_field_is_refused_unless_lenient(run, file):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
 @pytest.mark.parametrize("name", ["o.csv", "o.jsonl"])
-def test_the_encoding_of_a_file_may_be_named(run, run_json, tmp_path, encoding, name):
-    """Letters are taken as they were written."""
+def test_the_encoding_of_a_file_can_be_given(run, run_json, tmp_path, encoding, name):
+    """Its characters are decoded correctly."""
     head, row = "order_id,customer_id,currency,sku,quantity,unit_price", "Ä,c,EUR,P,1,1"
     text = f"{head}\n{row}\n" if name == "o.csv" else '{"orderId": "Ä", "customerId": "c"}\n'
     path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Commands that are suggested are whole: with the flags that lead to the same system, quoted."""
+"""Suggested commands are complete: quoted, with the flags that identify the same system."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ from tests.unit.cli.test_putting_right import NeverRefunds
 
 
 def command_of(words):
-    """The command, and the words behind its name."""
+    """The command, and the words after its name."""
     found: click.Command = main
     rest = list(words)
     while isinstance(found, click.Group) and (rest or not found.invoke_without_command):
@@ -32,7 +32,7 @@ def command_of(words):
 
 @pytest.fixture
 def suggested():
-    """What `suggestion` makes of words within a command that was given these flags."""
+    """The result of `suggestion` in a command with these flags."""
 
     @click.command()
     @click.option("--words", multiple=True)
@@ -50,8 +50,8 @@ def suggested():
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_a_suggested_command_takes_is_so(name):
-    """As its own options say."""
+def test_the_listed_flags_of_suggested_commands_exist(name):
+    """In the options of the command."""
     command, _ = command_of(name.split())
     options = {parameter.name for parameter in command.params}
     everything = {setting.name for setting in declared() if not setting.kind.secret}
@@ -63,8 +63,8 @@ def test_what_a_suggested_command_takes_is_so(name):
     assert "config_path" in options
 
 
-def test_flags_that_lead_to_the_same_system_are_repeated(suggested, tmp_path):
-    """Those that the command takes; others say nothing of which system it is."""
+def test_flags_that_identify_the_system_are_repeated(suggested, tmp_path):
+    """Those that the command has; other flags do not identify the system."""
     flags = (
         "--database", "sqlite:///my data/o.db", "--partitions", "4", "--log-dir", "my logs",
         "--workers", "2", "--batch-size", "7",
@@ -85,7 +85,7 @@ def test_flags_that_lead_to_the_same_system_are_repeated(suggested, tmp_path):
 
 
 def test_a_file_of_settings_is_named_again(suggested, tmp_path):
-    """By --config; a file that is found by itself needs no naming."""
+    """With --config; the default file is not named."""
     file = tmp_path / "shop.toml"
     file.write_text("seed = 1\n")
 
@@ -93,14 +93,14 @@ def test_a_file_of_settings_is_named_again(suggested, tmp_path):
     assert f"order-sagas simulate --config {file}" == suggested(["simulate"], "--config", file)
 
 
-def test_the_environment_holds_for_the_next_command_anyway(suggested, monkeypatch):
-    """So it is not repeated."""
+def test_the_environment_is_not_repeated(suggested, monkeypatch):
+    """It applies to the next command anyway."""
     monkeypatch.setenv("ORDER_SAGAS_DATABASE", "sqlite:///else.db")
 
     assert "order-sagas start" == suggested(["start"])
 
 
-def test_the_way_into_kafka_goes_along(suggested):
+def test_the_login_to_kafka_is_repeated(suggested):
     """As flags where the command has them, else as variables; never to one that needs no Kafka."""
     flags = ("--kafka", "k:9092", "--kafka-group", "shop 1", "--kafka-security-protocol", "SSL",
              "--no-kafka-ssl-check-hostname")  # fmt: skip
@@ -118,7 +118,7 @@ def test_the_way_into_kafka_goes_along(suggested):
 
 
 def test_a_password_in_a_flag_is_not_printed(suggested):
-    """It was typed here, and may be read there."""
+    """Because the output may be seen by others."""
     flags = ("--database", "postgresql://shop:secret@db/orders")
 
     assert "order-sagas orders --database 'postgresql://shop:***@db/orders'" == suggested(
@@ -126,7 +126,7 @@ def test_a_password_in_a_flag_is_not_printed(suggested):
     )
 
 
-def test_what_a_variable_says_of_true_and_false_can_be_read_back(suggested, monkeypatch):
+def test_booleans_in_variables_can_be_read_back(suggested, monkeypatch):
     """As a setting takes it."""
     monkeypatch.setenv("ORDER_SAGAS_KAFKA_SSL_CHECK_HOSTNAME", "False")
 
@@ -137,7 +137,7 @@ MENTIONED = re.compile(r"\border-sagas (?:-|[a-z]+\b)")
 
 
 def texts(file):
-    """Every string of a module that is no docstring and no help, each with its line."""
+    """Every string of a module except docstrings and help texts, with its line."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     docs = {
         id(node.body[0].value)
@@ -146,7 +146,7 @@ def texts(file):
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    # A text below a field says what the field is.
+    # A text below a field is its docstring.
     docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
@@ -154,7 +154,7 @@ def texts(file):
 
 
 @pytest.mark.parametrize("layer", ["actors", "bridges", "system"])
-def test_no_command_is_suggested_in_any_other_way(layer):
+def test_every_suggested_command_uses_suggestion(layer):
     """A string with `order-sagas start` in it would be wrong for whoever has a --database."""
     names = set(main.commands)
     found = [
@@ -168,11 +168,11 @@ def test_no_command_is_suggested_in_any_other_way(layer):
 
 
 ERRORS = (NoDatabaseError, NoTokensError, OldDatabaseError, TopicMissingError)
-"""Those that name a command that helps."""
+"""The errors that name a helpful command."""
 
 
 def suggested_in_the_source():
-    """The first words of each call of `suggestion`, as far as they stand there."""
+    """The first words of each call of `suggestion`, as far as they are literals."""
     for file in sorted((ROOT / "system").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "suggestion":
@@ -196,7 +196,7 @@ PENS = '{"orderId": "A", "customerId": "c", "currency": "EUR", "lines": []}'
 
 @pytest.fixture
 def elsewhere(run, tmp_path, monkeypatch):
-    """Runs a command with a flag for its database; the environment says nothing."""
+    """Run a command with a flag for its database, without environment variables."""
     monkeypatch.delenv("ORDER_SAGAS_DATABASE")
     monkeypatch.delenv("ORDER_SAGAS_PARTITIONS")
     (tmp_path / "elsewhere").mkdir()
@@ -205,12 +205,12 @@ def elsewhere(run, tmp_path, monkeypatch):
 
 
 def said_by(result):
-    """All that it printed, as one line."""
+    """The whole output as one line."""
     return " ".join(result.output.split())
 
 
-def test_commands_that_send_say_how_to_start_that_system(elsewhere):
-    """Not the one on the usual database."""
+def test_commands_that_send_suggest_how_to_start_that_system(elsewhere):
+    """Not the one on the default database."""
     start = f"order-sagas start --database {DATABASE}"
 
     assert f"`{start}`" in said_by(elsewhere("submit", "-", "--format", "jsonl", stdin=PENS))
@@ -221,15 +221,15 @@ def test_commands_that_send_say_how_to_start_that_system(elsewhere):
 
 
 def test_an_error_names_the_command_that_helps(elsewhere):
-    """Here: what makes the database that is not there."""
+    """Here: the command that creates the missing database."""
     result = elsewhere("orders")
 
     assert 1 == result.exit_code
     assert f"create one. Try: order-sagas start --database {DATABASE}" in said_by(result)
 
 
-def test_operators_commands_say_how_to_look_at_that_system(run, tmp_path):
-    """And `show` how to put it right."""
+def test_operators_commands_suggest_commands_for_that_system(run, tmp_path):
+    """And `show` suggests how to resolve the problem."""
     with EmbeddedSystem(tmp_path, gateway=NeverRefunds()) as stuck:
         stuck.put(an_order("A"))  # there are no pens
         stuck.advance(hours(2))

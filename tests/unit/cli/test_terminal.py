@@ -1,4 +1,4 @@
-"""What others wrote is shown on a terminal, and never obeyed; words stay whole at 80 columns."""
+"""Untrusted text on a terminal is shown with escapes; words stay whole at 80 columns."""
 
 import os
 import pty
@@ -89,6 +89,7 @@ def test_json_is_the_same_text_for_a_program(evil, run_json) -> None:
         ("\x1b[2J", r"\x1b[2J"),
         ("\x7f\x85\x9b", r"\x7f\x85\x9b"),
         ("\u202e\u2066\u2028\u200f", r"\u202e\u2066\u2028\u200f"),
+        ("A\u200b-1\ufeff", r"A\u200b-1\ufeff"),
         ("\udcff\r", r"\udcff\x0d"),
     ],
 )

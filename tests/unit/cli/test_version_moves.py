@@ -52,7 +52,7 @@ def parked(tmp_path, system):
         yield parked
 
 
-def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked):
+def test_sagas_are_moved_forth_and_back_and_continue(run, tmp_path, app, parked):
     module = app('added=["pack"]')
     parked.crash()
 
@@ -90,7 +90,7 @@ def test_sagas_are_moved_there_and_back_and_go_on(run, tmp_path, app, parked):
     ] == [(each["by"], each["step"], each["detail"]) for each in acted]
 
 
-def test_what_cannot_be_moved_is_told_with_the_orders(run, app, parked) -> None:
+def test_sagas_that_cannot_be_moved_are_reported_with_their_orders(run, app, parked) -> None:
     app('added=["pack"], required=["pack"]')
     parked.crash()
 

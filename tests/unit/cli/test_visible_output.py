@@ -1,4 +1,4 @@
-"""Texts of others do not act on the operator's terminal."""
+"""Untrusted text does not control the operator's terminal."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The doorbell: heard at once, and never mistaken for another's."""
+"""The doorbell: it wakes at once, and only the processes of its database."""
 
 import os
 import queue
@@ -26,8 +26,8 @@ def database(request, tmp_path):
     return f"sqlite:///{directory / 'orders.db'}"
 
 
-def test_a_ring_is_heard(database):
-    """Without waiting for anything else."""
+def test_a_ring_wakes_the_process(database):
+    """Without polling."""
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     bell = Doorbell(database, lambda: heard.put("ring"))
     bell.listen()
@@ -37,8 +37,8 @@ def test_a_ring_is_heard(database):
     bell.close()
 
 
-def test_a_ring_from_before_anybody_listened_is_heard_later(database):
-    """The system hears of what was submitted while it was restored."""
+def test_a_ring_before_listening_is_received_later(database):
+    """So that records submitted during the restore are noticed."""
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     bell = Doorbell(database, lambda: heard.put("ring"))
     ring(database)
@@ -48,8 +48,8 @@ def test_a_ring_from_before_anybody_listened_is_heard_later(database):
     bell.close()
 
 
-def test_nobody_hears_when_nobody_runs_or_another_database_does(database, tmp_path):
-    """That is how a submitter knows that no system is running."""
+def test_a_ring_reaches_no_process_of_another_database(database, tmp_path):
+    """So a submitter knows that no system is running."""
     bell = Doorbell(f"sqlite:///{tmp_path / 'orders.db2'}", lambda: None)
     bell.listen()
 
@@ -58,8 +58,8 @@ def test_nobody_hears_when_nobody_runs_or_another_database_does(database, tmp_pa
     assert 0 == ring(f"sqlite:///{tmp_path / 'orders.db2'}")
 
 
-def test_the_bell_of_a_dead_process_is_taken_away(tmp_path):
-    """It is neither counted as running, nor left lying around."""
+def test_the_socket_of_a_dead_process_is_removed(tmp_path):
+    """It does not count as running."""
     database = f"sqlite:///{tmp_path / 'orders.db'}"
     hang = f"from order_sagas.bridges.logs.doorbell import Doorbell; Doorbell({database!r}, print)"
     subprocess.run([sys.executable, "-c", f"{hang}; import os; os._exit(9)"], check=False)
@@ -70,7 +70,7 @@ def test_the_bell_of_a_dead_process_is_taken_away(tmp_path):
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_bell_that_is_full_still_counts_as_heard(tmp_path):
+def test_a_full_socket_still_counts_as_reached(tmp_path):
     """A submitter never waits for a system that is busy."""
     database = f"sqlite:///{tmp_path / 'orders.db'}"
     bell = Doorbell(database, lambda: None)
@@ -79,8 +79,8 @@ def test_a_bell_that_is_full_still_counts_as_heard(tmp_path):
     bell.close()
 
 
-def test_a_database_on_a_server_has_no_bell():
-    """Its records come another way."""
+def test_a_database_on_a_server_has_no_doorbell():
+    """Its records are read from Kafka."""
     bell = Doorbell("postgresql://localhost/orders", lambda: None)
     bell.listen()
 
@@ -88,8 +88,8 @@ def test_a_database_on_a_server_has_no_bell():
     bell.close()
 
 
-def test_two_ways_of_naming_one_file_are_one_bell(tmp_path, monkeypatch):
-    """The submitter may stand in another directory."""
+def test_two_paths_of_one_file_share_a_doorbell(tmp_path, monkeypatch):
+    """The submitter may run in another directory."""
     bell = Doorbell(f"sqlite:///{tmp_path / 'orders.db'}", lambda: None)
     monkeypatch.chdir(tmp_path)
 
@@ -102,7 +102,7 @@ def test_two_ways_of_naming_one_file_are_one_bell(tmp_path, monkeypatch):
 
 @contextmanager
 def listening(database, **how):
-    """A bell that is listened to, and what was heard."""
+    """A doorbell with a listener, and its calls."""
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     bell = Doorbell(database, lambda: heard.put("look"), **how)
     bell.listen()
@@ -139,8 +139,8 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("datagram", [b"", b"c", b"close", bytes(range(256)), b"x" * 60_000])
-def test_nothing_that_is_sent_to_it_ends_it(beside, datagram):
-    """It looks for records, and goes on listening."""
+def test_no_datagram_ends_the_listener(beside, datagram):
+    """It checks for records, and continues."""
     with listening(beside) as (_, heard):
         send(bell_of(beside), datagram)
         first = heard.get(timeout=10)
@@ -149,18 +149,16 @@ def test_nothing_that_is_sent_to_it_ends_it(beside, datagram):
         assert ("look", "look") == (first, heard.get(timeout=10))
 
 
-def test_a_process_looks_by_itself_when_nothing_is_rung(beside):
-    """A ring may have been lost between the commit and the bell."""
+def test_a_process_polls_without_a_ring(beside):
+    """A ring may be lost after the commit."""
     with listening(beside, look_every=0.01) as (_, heard):
         assert ["look"] * 3 == [heard.get(timeout=10) for _ in range(3)]
 
     assert doorbell.LOOK_SECONDS <= 60
 
 
-def test_a_bell_that_cannot_be_made_is_said_once_and_the_process_looks_by_itself(
-    beside, monkeypatch
-):
-    """A directory of its name, say, which nothing takes away."""
+def test_a_socket_that_cannot_be_created_is_logged_once(beside, monkeypatch):
+    """Such as for a directory with its name. The process polls then."""
     only = [place for place in doorbell._places(beside) if not place[2]]
     monkeypatch.setattr(doorbell, "_places", lambda _: iter(only))
     ((directory, name, _),) = only
@@ -184,7 +182,7 @@ def test_the_socket_is_closed_to_other_users(database):
 
 
 def test_the_place_of_long_paths_is_a_directory_of_the_users_own(elsewhere):
-    """Its names could be guessed, and taken, in a directory that everybody shares."""
+    """In a shared directory, others could guess and create its names."""
     database, directory = elsewhere
     with listening(database) as (_, heard):
         assert directory == bell_of(database).parent
@@ -214,7 +212,7 @@ def squat_as_nobody(directory: Path) -> None:
     [squat_with_link, squat_open, pytest.param(squat_as_nobody, marks=needs_root)],
 )
 def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, monkeypatch):
-    """Neither to listen in, nor to ring in; the process looks by itself."""
+    """Neither to listen nor to ring; the process polls."""
     database, directory = elsewhere
     squat(directory)
     only = [place for place in doorbell._places(database) if place[0] == directory]
@@ -231,7 +229,7 @@ def test_a_directory_that_is_not_the_users_own_is_not_used(elsewhere, squat, mon
 
 
 @needs_root
-def test_another_user_can_not_ring():
+def test_another_user_cannot_ring():
     """In a directory that everybody may enter."""
     with (
         tempfile.TemporaryDirectory(dir="/tmp") as directory,

@@ -1,4 +1,4 @@
-"""What is said where an optional part is missing can be typed, and is one line."""
+"""The error about a missing optional dependency is one line with a command that can be pasted."""
 
 import configparser
 import json
@@ -53,8 +53,8 @@ def without(hidden, directory, *args):
         ("otel", ["opentelemetry"], ["start", "--otel-endpoint", "http://127.0.0.1:1"]),
     ],
 )
-def test_a_command_that_lacks_a_part_says_how_to_get_it(tmp_path, extra, hidden, args):
-    """One line and exit code 1; nothing of Python's own."""
+def test_a_missing_extra_is_reported_with_its_install_command(tmp_path, extra, hidden, args):
+    """One line and exit code 1, without a traceback."""
     done = without(hidden, tmp_path, *args)
 
     assert (1, "") == (done.returncode, done.stdout), done.stderr
@@ -68,7 +68,7 @@ def test_a_command_that_lacks_a_part_says_how_to_get_it(tmp_path, extra, hidden,
 
 
 @pytest.mark.processes
-def test_simulating_needs_nothing_beside_the_rest(tmp_path):
+def test_simulate_needs_no_extra(tmp_path):
     """Not even what the extra `harness` brings, which is for tests."""
     done = without(["pytest", "hypothesis"], tmp_path, "simulate", "--seed", "1", "--orders", "2")
 
@@ -76,7 +76,7 @@ def test_simulating_needs_nothing_beside_the_rest(tmp_path):
 
 
 def test_every_module_belongs_to_a_package_of_its_extra():
-    """What is looked for is what the extra installs."""
+    """The modules that are checked are those that the extra installs."""
     extras = SETUP["options.extras_require"]
     for extra, modules in MODULES.items():
         packages = extras[extra].replace("-", "_")
@@ -86,7 +86,7 @@ def test_every_module_belongs_to_a_package_of_its_extra():
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Makes this distribution's metadata, as pip would, and hides the real one."""
+    """Make metadata of this distribution, as pip does, and hide the real one."""
 
     def installed(direct_url=None, requires=()):
         info = tmp_path / "order_sagas-0.1.dist-info"
@@ -103,7 +103,7 @@ def installed(tmp_path, monkeypatch):
 
 
 def pip(*words):
-    """What is to be typed."""
+    """The command to paste."""
     return shlex.join(["/opt/venv/bin/python", "-m", "pip", "install", *words])
 
 

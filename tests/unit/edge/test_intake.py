@@ -1,4 +1,4 @@
-"""Taking orders in: each once, whatever comes how often."""
+"""The intake accepts each order once, however often it is submitted."""
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ def system(tmp_path):
 
 
 def test_an_order_is_accepted_once_while_it_waits_and_after_it_was_handled(system):
-    """The fingerprint in its key is there before anybody has handled it."""
+    """Its fingerprint is stored before it is handled."""
     intake = Intake(system.log)
     first = intake.take([an_order()])
     waiting = intake.take([an_order()])
@@ -35,7 +35,7 @@ def test_an_order_is_accepted_once_while_it_waits_and_after_it_was_handled(syste
 
 
 def test_an_order_with_other_content_is_refused_and_changes_nothing(system):
-    """Whether the first one still waits or was handled."""
+    """While the first one waits, and after it was handled."""
     intake = Intake(system.log)
     intake.take([an_order(lines=(PEN,))])
     waiting = intake.take([an_order(lines=(INK,))])
@@ -46,7 +46,7 @@ def test_an_order_with_other_content_is_refused_and_changes_nothing(system):
     assert 1 == system.told("o-1").count("ORDER_CREATED")
 
 
-def test_an_order_that_came_another_way_is_compared_whole(system):
+def test_an_order_without_a_fingerprint_is_compared_by_content(system):
     """A record that another service wrote leaves no fingerprint."""
     system.start()
     system.put(an_order())
@@ -66,7 +66,7 @@ def test_an_order_that_is_twice_in_one_file_is_accepted_once(system):
     assert 1 == len(system.told("o-1"))
 
 
-def test_an_order_that_no_reader_would_take_is_refused_at_the_door(system):
+def test_an_order_too_large_for_readers_is_refused(system):
     """It would only become a dead letter."""
     lines = tuple(OrderLine(sku=f"{i:0200}", quantity=1) for i in range(6000))
 
@@ -83,8 +83,8 @@ def test_numbers_ascend_in_the_order_of_submitting(system):
     assert [intake.numbers([order_id])[0] for order_id in ids] == intake.numbers(ids)
 
 
-def test_a_client_key_stands_for_the_order_it_first_came_with(system):
-    """For good, whether the order was new then or there already, and whoever takes it in next."""
+def test_an_idempotency_key_belongs_to_its_first_order(system):
+    """Whether the order was new or known then, and in any later intake."""
     Intake(system.log).take([an_order("o-1"), an_order("o-2")], ["key-1", ""])
     verdicts = Intake(system.log).take(
         [an_order("o-1"), an_order("o-2"), an_order("o-3"), an_order("o-1", lines=(INK,))],
@@ -97,8 +97,8 @@ def test_a_client_key_stands_for_the_order_it_first_came_with(system):
     assert [] == system.told("o-3")
 
 
-def test_a_client_key_of_a_refused_order_is_still_free(system):
-    """Nothing was taken under it."""
+def test_an_idempotency_key_of_a_refused_order_stays_free(system):
+    """No order was accepted with it."""
     intake = Intake(system.log)
     intake.take([an_order("o-1")])
 

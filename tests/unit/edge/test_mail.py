@@ -38,13 +38,13 @@ def test_a_customer_id_becomes_an_address(customer_id, address):
 
 
 @pytest.mark.parametrize("customer_id", ["", "c\r\nBcc: all@example.org"])
-def test_what_cannot_be_an_address_is_an_error_and_not_a_mail(customer_id):
-    """Least of all one with headers of somebody else's making."""
+def test_an_invalid_address_is_an_error_and_sends_no_mail(customer_id):
+    """In particular one that contains headers."""
     with pytest.raises(ValueError, match="no mail address"):
         letter(a_notification(customer_id=customer_id), SENDER, NOW)
 
 
-def test_a_mail_that_is_sent_twice_is_one_mail(tmp_path):
+def test_a_mail_sent_twice_is_delivered_once(tmp_path):
     """Even after the customer has read it."""
     channel = MaildirChannel(tmp_path / "mail", SENDER)
     channel.send(a_notification(), NOW)
@@ -63,7 +63,7 @@ def test_a_mail_that_is_sent_twice_is_one_mail(tmp_path):
 
 
 class Inbox:
-    """Takes mails, and remembers them."""
+    """A handler that stores received mails."""
 
     def __init__(self):
         self.mails = []
@@ -86,7 +86,7 @@ def smtp_server(inbox, port, **options):
 
 
 def test_a_mail_goes_to_the_server_with_the_same_id_each_time():
-    """By which a server or a reader can tell that the second one is the first."""
+    """By which a server or a reader recognises the duplicate."""
     inbox, port = Inbox(), free_port()
     channel = SmtpChannel("127.0.0.1", port, sender=SENDER)
     with smtp_server(inbox, port):
@@ -100,10 +100,10 @@ def test_a_mail_goes_to_the_server_with_the_same_id_each_time():
     assert first["Message-ID"].endswith("@shop.example>")
 
 
-@pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # only this test hears of it
+@pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # only this test uses it
 @pytest.mark.parametrize(("password", "arrived"), [("right", 1), ("wrong", 0)])
 def test_a_server_that_wants_a_login_gets_one(password, arrived):
-    """A wrong password is an error, so that the mail is tried again."""
+    """A wrong password is an error, so that the mail is retried."""
 
     def check(server, session, envelope, mechanism, data):
         known = (data.login, data.password) == (b"shop", b"right")
@@ -119,8 +119,8 @@ def test_a_server_that_wants_a_login_gets_one(password, arrived):
     assert arrived == len(inbox.mails)
 
 
-def test_a_server_without_encryption_gets_no_mail_where_encryption_is_wanted():
-    """Falling back to plain text would betray the password."""
+def test_a_server_without_required_encryption_gets_no_mail():
+    """A fallback to plain text would disclose the password."""
     inbox, port = Inbox(), free_port()
     channel = SmtpChannel("127.0.0.1", port, sender=SENDER, starttls=True)
     with smtp_server(inbox, port), pytest.raises(OSError, match="STARTTLS"):
@@ -130,7 +130,7 @@ def test_a_server_without_encryption_gets_no_mail_where_encryption_is_wanted():
 
 
 def test_a_mail_waits_for_a_server_that_is_down_and_arrives_once_it_is_up(tmp_path):
-    """The order is complete meanwhile: a mail holds nothing up."""
+    """The order is completed meanwhile: a mail does not delay it."""
     inbox, port = Inbox(), free_port()
     channel = SmtpChannel("127.0.0.1", port, sender=SENDER)
     with EmbeddedSystem(tmp_path, channel=channel) as system:
@@ -149,8 +149,8 @@ def test_a_mail_waits_for_a_server_that_is_down_and_arrives_once_it_is_up(tmp_pa
     assert [["ada@example.org"]] == [to for to, _ in inbox.mails]
 
 
-def test_a_mail_that_is_owed_survives_a_crash(tmp_path):
-    """It was stored as owed before the first try."""
+def test_a_pending_mail_survives_a_crash(tmp_path):
+    """It was stored as pending before the first attempt."""
     inbox, port = Inbox(), free_port()
     channel = SmtpChannel("127.0.0.1", port, sender=SENDER)
     with EmbeddedSystem(tmp_path, channel=channel) as system:
@@ -164,7 +164,7 @@ def test_a_mail_that_is_owed_survives_a_crash(tmp_path):
 
 
 def test_a_mail_has_no_card_number():
-    """The reason of a cancellation is what an operator typed, or a provider wrote."""
+    """The reason of a cancellation comes from an operator or a provider."""
     mail = letter(
         a_notification(text="cancelled: card 4111 1111 1111 1111"), "shop@example.com", NOW
     )

@@ -31,7 +31,7 @@ def test_an_order_with_a_bad_row_is_refused_whole():
 
 
 def test_rows_that_contradict_each_other_are_refused():
-    """Nobody knows which of two customers an order is for."""
+    """It is unclear which of two customers an order is for."""
     (found,) = of_csv("A,c,EUR,PEN,2,150", "A,d,EUR,INK,1,900")
 
     assert (3, "customer_id is 'd', but 'c' in line 2 (so order A is refused)") == (
@@ -55,7 +55,7 @@ def test_a_file_with_another_header_is_refused_as_a_whole():
 
 
 def test_columns_may_be_in_any_order_with_others_beside_them():
-    """Real files come from somebody else's spreadsheet."""
+    """As in files of real spreadsheets."""
     header = "\ufeffunit_price,Quantity,sku,note,currency,customer_id,order_id,warehouse\n"
     (found,) = of_csv("150,2,PEN,hello,EUR,c,A,north", header=header)
 
@@ -66,7 +66,7 @@ def test_columns_may_be_in_any_order_with_others_beside_them():
     )
 
 
-def test_json_lines_go_on_after_a_bad_one_and_count_empty_ones():
+def test_json_lines_continue_after_a_bad_one_and_count_empty_ones():
     """The number is the one that an editor shows."""
     good = b'{"orderId": "%s", "customerId": "c"}\n'
     found = list(read_jsonl([b"\xef\xbb\xbf" + good % b"A", b"\n", b"oops\n", good % b"B"]))
@@ -76,8 +76,8 @@ def test_json_lines_go_on_after_a_bad_one_and_count_empty_ones():
     ]
 
 
-def test_goods_name_the_lines_that_are_wrong():
-    """All of them at once, not one for each try."""
+def test_stock_files_report_all_bad_lines():
+    """All of them at once."""
     rows, bad = read_stock("sku,quantity,warehouse\nPEN,5,\n,1,\nINK,-1,\nX,x,\n")
 
     assert [("main", "PEN", 5)] == rows
@@ -86,7 +86,7 @@ def test_goods_name_the_lines_that_are_wrong():
 
 
 def test_the_same_delivery_has_the_same_ids_and_another_one_has_others():
-    """That is how the stock service knows a delivery that was brought twice."""
+    """So the stock service recognises a repeated delivery."""
     rows = [("main", "PEN", 5), ("north", "PEN", 7)]
     ids = [[load.order_id for load in loads_of(r, again)] for r, again in (
         (rows, ""), (list(rows), ""), (rows, "once more"), ([("main", "PEN", 6), rows[1]], ""),

@@ -1,4 +1,4 @@
-"""Records that could end a system for good: each becomes a dead letter, and the rest goes on.
+"""Records that could stop a system at every start: each becomes a dead letter.
 
 A record that a database refuses would otherwise be read again at every start.
 """
@@ -32,8 +32,8 @@ HUGE = 10**30
         ("stock-events", {"status": "LOAD_STOCK", "lines": [{"sku": "P", "quantity": -1}]}),
     ],
 )
-def test_what_no_database_can_store_is_a_dead_letter(tmp_path, topic, fields):
-    """And an order that comes after it is handled as ever."""
+def test_a_record_that_no_database_can_store_is_a_dead_letter(tmp_path, topic, fields):
+    """An order after it is handled as usual."""
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         system.put_raw(topic, json.dumps({"orderId": "poison", **fields}).encode())
@@ -45,7 +45,7 @@ def test_what_no_database_can_store_is_a_dead_letter(tmp_path, topic, fields):
 
 
 def test_stock_never_grows_beyond_what_can_be_stored(tmp_path):
-    """However often goods arrive: the delivery that is too much is a dead letter."""
+    """The delivery that would exceed the limit becomes a dead letter."""
     lines = tuple(OrderLine(sku=sku, quantity=10**15) for sku in ["PEN"] * 2000)
     with EmbeddedSystem(tmp_path) as system:
         for number in range(6):

@@ -1,4 +1,4 @@
-"""The examples of docs/testing.md do what they say."""
+"""The examples of docs/testing.md pass."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "testing.md"
 
 
 def examples() -> list[pytest.ParameterSet]:
-    """Every test in the page's code, each with the code that it stands in."""
+    """Every test in the page's code, with the code block that contains it."""
     found = []
     for code in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE):
         names = re.findall(r"^def (test_\w+)", code, re.MULTILINE)
@@ -22,7 +22,7 @@ def examples() -> list[pytest.ParameterSet]:
 
 @pytest.mark.parametrize(("code", "name"), examples())
 def test_an_example_passes(code, name, request):
-    """As it stands on the page, with the fixtures that it asks for."""
+    """Unchanged, with the fixtures that it requests."""
     scope: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), scope)
     asked = inspect.signature(scope[name]).parameters

@@ -1,4 +1,4 @@
-"""A failing story says first what went wrong in a service, and when each fault struck."""
+"""The report of a failure begins with errors of services, and has the time of each fault."""
 
 from typing import Any, get_args
 
@@ -35,7 +35,7 @@ class Broken(Cars):
 
 
 def test_a_handler_that_raised_is_the_first_line_of_the_failed_expectation() -> None:
-    """With the place in the user's code; a dead letter of it breaks a rule."""
+    """With its place in the user's code; its dead letter is a violation."""
     with Harness(app=APP, services=[Broken, Deposits]) as system:
         rental = system.start(RentalRequested(order_id="R-1", days=1))
         system.advance(minutes(20))
@@ -53,7 +53,7 @@ def test_a_handler_that_raised_is_the_first_line_of_the_failed_expectation() -> 
     assert last.startswith("no dead letters: R-1: dead letter of RELEASE_CAR")
 
 
-def test_the_story_begins_with_what_went_wrong() -> None:
+def test_the_report_begins_with_errors_of_services() -> None:
     """And the trace has the dead letters at their places."""
     with Harness(app=APP, services=[Broken, Deposits]) as system:
         rental = system.start(RentalRequested(order_id="R-1", days=1))
@@ -67,8 +67,8 @@ def test_the_story_begins_with_what_went_wrong() -> None:
     assert "dead letter of RESERVE_CAR: KeyError: 'no such key'" in trace
 
 
-def test_each_fault_is_told_with_the_time_at_which_it_struck() -> None:
-    """Faults that did not strike are not among them."""
+def test_each_fault_is_listed_with_its_time() -> None:
+    """Faults without effect are not listed."""
     faults = [
         Drop("PAYMENT_COMPLETED"),
         Delay("STOCK_RESERVED", seconds=3.0),
@@ -91,8 +91,8 @@ def test_each_fault_is_told_with_the_time_at_which_it_struck() -> None:
     assert sorted(told) == told
 
 
-def test_calls_and_writes_are_told_too() -> None:
-    """A call that was made twice is told first, with its keys."""
+def test_calls_and_writes_are_listed_too() -> None:
+    """A call that was made twice comes first, with its keys."""
     with Harness(local=False, faults=[CallFails(how="after")]) as system:
         order = system.place(an_order())
         system.advance(minutes(2))
@@ -112,8 +112,8 @@ def test_calls_and_writes_are_told_too() -> None:
     assert payments[-1].startswith('Payment is now status "COMPLETED"')
 
 
-def test_what_a_fault_lets_a_handler_raise_is_a_fault_and_no_error() -> None:
-    """Neither is a service that is silent on purpose."""
+def test_an_exception_caused_by_a_fault_is_no_error() -> None:
+    """Nor is a service that is silent because of a fault."""
     with Harness(faults=[Silent("stock")]) as system:
         order = system.place(an_order())
         system.payment.raises(times=6, order=order, status="PROCESS_PAYMENT")
@@ -126,7 +126,7 @@ def test_what_a_fault_lets_a_handler_raise_is_a_fault_and_no_error() -> None:
         assert 6 == told.count("PROCESS_PAYMENT makes payments raise, on purpose")
 
 
-def test_the_function_of_a_definition_that_raises_is_told_as_the_sagas() -> None:
+def test_an_exception_of_a_definition_is_listed_as_one_of_the_saga() -> None:
     """There is no saga then, and no trace."""
     step: Step[Any] = Step(
         "reserve car",
@@ -146,7 +146,7 @@ def test_the_function_of_a_definition_that_raises_is_told_as_the_sagas() -> None
 
 
 @pytest.mark.parametrize("kind", get_args(AnyFault), ids=lambda kind: kind.__name__)
-def test_every_kind_of_fault_has_words(kind) -> None:
+def test_every_kind_of_fault_has_a_description(kind) -> None:
     """A new one must not break the report of a failure."""
     assert effect(kind())
 

@@ -1,4 +1,4 @@
-"""The harness: what a user of it writes, and what it shows."""
+"""The harness as its users see it."""
 
 import pytest
 from msgspec.structs import replace
@@ -38,7 +38,7 @@ BOTH_LOGS = pytest.mark.parametrize("log", ["embedded", "topics"])
 
 
 @BOTH_LOGS
-def test_a_scenario_reads_as_one(log):
+def test_a_scenario_of_a_silent_provider(log):
     """Five minutes of silence pass in milliseconds."""
     with Harness(seed=7, log=log) as system:
         order = system.place(an_order(lines={"SKU-1": 2}))
@@ -49,7 +49,7 @@ def test_a_scenario_reads_as_one(log):
 
 
 def test_nothing_happens_until_time_passes():
-    """So that a test can put things in the way first."""
+    """So that a test can inject faults first."""
     with Harness() as system:
         order = system.place(an_order())
 
@@ -60,7 +60,7 @@ def test_nothing_happens_until_time_passes():
 
 @BOTH_LOGS
 def test_a_service_that_recovers_answers_the_next_attempt(log):
-    """The first attempt is never heard of, the second is."""
+    """The first attempt is lost, the second is answered."""
     with Harness(log=log) as system:
         order = system.place(an_order())
         system.stock.goes_silent()
@@ -75,7 +75,7 @@ def test_a_service_that_recovers_answers_the_next_attempt(log):
 
 
 def test_a_service_declines_one_order_and_not_another():
-    """`order` narrows any trouble down."""
+    """`order` limits any fault to one order."""
     with Harness() as system:
         first, second = system.place(an_order()), system.place(an_order())
         system.payment.declines(order=second)
@@ -86,7 +86,7 @@ def test_a_service_declines_one_order_and_not_another():
 
 
 def test_the_stock_service_declines():
-    """What was paid is given back."""
+    """The payment is refunded."""
     with Harness(local=False) as system:
         order = system.place(an_order())
         system.stock.declines()
@@ -113,7 +113,7 @@ def test_late_answers_and_double_answers_are_ignored(log):
 
 
 def test_a_provider_whose_refunds_fail_too_needs_attention():
-    """Until an operator has it tried again."""
+    """Until an operator retries it."""
     with Harness() as system:
         order = system.place(an_order())
         system.payment.goes_silent(undo=True)
@@ -130,7 +130,7 @@ def test_a_provider_whose_refunds_fail_too_needs_attention():
 
 
 def test_a_handler_that_raises_once_loses_nothing():
-    """And one that goes on raising makes a dead letter, which its deadline notices."""
+    """One that keeps raising makes a dead letter, and its step times out."""
     with Harness() as system:
         once, often = system.place(an_order()), system.place(an_order())
         system.payment.raises(order=once)
@@ -165,7 +165,7 @@ def test_a_handler_that_raises_once_loses_nothing():
     ids=repr,
 )
 def test_one_fault_of_any_kind_does_not_change_the_outcome(fault, log):
-    """At worst an order waits for its retry."""
+    """At most an order waits for its retry."""
     with Harness(log=log, faults=[fault]) as system:
         order = system.place(an_order())
         system.advance(minutes(2))
@@ -175,7 +175,7 @@ def test_one_fault_of_any_kind_does_not_change_the_outcome(fault, log):
 
 
 def test_messages_between_actors_can_be_seen_dropped_and_sent():
-    """For whatever no fault describes."""
+    """For faults that have no class."""
     seen = []
 
     def spy(sender, receiver, message):
@@ -194,7 +194,7 @@ def test_messages_between_actors_can_be_seen_dropped_and_sent():
 
 
 def test_any_record_can_be_put_on_any_topic():
-    """A service written elsewhere sends no more than this."""
+    """As a service of another system sends it."""
     with Harness() as system:
         order = system.place(an_order())
         system.payment.goes_silent()
@@ -207,7 +207,7 @@ def test_any_record_can_be_put_on_any_topic():
 
 
 def test_the_worker_is_stopped_killed_and_started_again():
-    """Timers go on where they were; `elapsed` is the harness's own time."""
+    """Timers continue; `elapsed` is the time of the harness."""
     with Harness() as system:
         order = system.place(an_order())
         system.payment.goes_silent()
@@ -228,7 +228,7 @@ def test_the_worker_is_stopped_killed_and_started_again():
 
 
 def test_what_is_stored_can_be_read():
-    """Entities, sagas, stock, and what the outside world keeps."""
+    """Entities, sagas, stock, and the state of external systems."""
     with Harness(stock={"SKU-1": 5}, local=False) as system:
         order = system.place(an_order(lines={"SKU-1": 2}, unit_price=300))
         system.advance(1)
@@ -241,8 +241,8 @@ def test_what_is_stored_can_be_read():
         assert ["place-order"] == [saga.saga for saga in system.books.sagas(order)]
 
 
-def test_a_user_tries_sagas_and_services_of_their_own():
-    """The harness knows nothing that the definitions do not say."""
+def test_another_app_runs_in_the_harness():
+    """The harness uses only its definitions."""
     services = [*APP.services, Till, Shelf, Desk]
     with Harness(sagas=[PLACE_ORDER, RETURN_GOODS], services=services) as system:
         system.service("shelf").loses_replies(minutes(1))
@@ -253,8 +253,8 @@ def test_a_user_tries_sagas_and_services_of_their_own():
         system.expect_no_violations()
 
 
-def test_a_failed_expectation_tells_the_seed_the_faults_and_the_trace():
-    """Beside what was expected, which is its message."""
+def test_a_failed_expectation_shows_seed_faults_and_trace():
+    """After the expectation, which is its message."""
 
     def scenario():
         with Harness(seed=11, faults=[Drop("PAYMENT_COMPLETED")]) as system:
@@ -272,7 +272,7 @@ def test_a_failed_expectation_tells_the_seed_the_faults_and_the_trace():
 
 
 def test_a_broken_rule_is_found_at_the_commit_that_broke_it(monkeypatch):
-    """And told with the rule's name and the order."""
+    """With the name of the rule and the order."""
     right = PaymentService.handlers[ProcessPayment]
 
     def wrong(self, payment, command, now):

@@ -1,4 +1,4 @@
-"""Several workers on a simulated Kafka: how shards move, and what goes wrong with either."""
+"""Several workers on a simulated Kafka: moves of shards, and faults of Kafka and workers."""
 
 import pytest
 
@@ -26,7 +26,7 @@ ALL = [0, 1, 2, 3]
 
 
 def owned(system: Harness) -> list[list[int]]:
-    """The shards of each worker, as it knows them."""
+    """The shards of each worker, as it reports them."""
     return [sorted(system.workers[number].processor.shards) for number in sorted(system.workers)]
 
 
@@ -50,7 +50,7 @@ def test_workers_share_the_shards(workers):
         assert max(map(len, owned(system))) - min(map(len, owned(system))) <= 1
 
 
-def test_workers_come_and_go():
+def test_workers_join_leave_and_are_killed():
     """A third joins, one leaves in good order, and one is killed for good."""
     faults = [WorkerStarts(5), WorkerStops(30, 0), WorkerStops(60, 1, killed=True)]
     with Harness(log="topics", workers=2, faults=faults) as system:
@@ -64,7 +64,7 @@ def test_workers_come_and_go():
 
 
 def test_a_killed_worker_keeps_its_shards_until_its_session_times_out():
-    """As with a broker, which hears of no crash."""
+    """Like a real broker, which does not notice a crash."""
     with Harness(log="topics", workers=2) as system:
         system.advance(1)
         system.remove_worker(0, killed=True)
@@ -83,7 +83,7 @@ def test_the_embedded_log_has_one_worker():
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("point", ["before commit", "before message", "after commit"])
 def test_a_zombies_commit_is_refused(point, whole):
-    """It stood still while others took over its shards, and goes on in the middle of a batch."""
+    """It was paused while others took over its shards, and continues in the middle of a batch."""
     faults = [Pause(point, nth=6, seconds=40, whole=whole)]
     with Harness(log="topics", workers=2, local=False, faults=faults) as system:
         run_orders(system)
@@ -117,14 +117,14 @@ def test_shards_move_in_the_middle_of_a_batch(lost):
     ],
     ids=repr,
 )
-def test_orders_live_through_what_goes_wrong_with_kafka_and_clocks(fault):
+def test_orders_end_despite_faults_of_kafka_and_clocks(fault):
     """The fault is data, and can be replayed from JSON."""
     with Harness(log="topics", workers=2, faults=from_json(to_json([fault]))) as system:
         run_orders(system)
 
 
 def test_a_refused_record_leaves_a_dead_letter():
-    """Its saga asks again after its deadline."""
+    """Its saga sends the command again after the deadline."""
     with Harness(log="topics", faults=[RefusedAsTooLarge("PAYMENT_COMPLETED")]) as system:
         run_orders(system, 1)
 
@@ -133,8 +133,8 @@ def test_a_refused_record_leaves_a_dead_letter():
         assert [b"PAYMENT_COMPLETED" in (record.value or b"") for record in letters] == [True]
 
 
-def test_a_saga_without_a_timer_is_found():
-    """Nothing would ever move it on."""
+def test_a_saga_without_a_timer_is_a_violation():
+    """Nothing would ever continue it."""
     with Harness(log="topics") as system:
         order = system.place(an_order())
         system.payment.goes_silent()
@@ -146,7 +146,7 @@ def test_a_saga_without_a_timer_is_found():
         assert [f"place-order/{order}"] == [broken.subject for broken in check_waiting(system)]
 
 
-def test_idle_workers_are_left_alone_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweeps_of_idle_workers_are_skipped_for_days(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their sweeps find nothing; those shortly before an event are run."""
     with Harness(log="topics") as system:
         swept: list[float] = []

@@ -1,4 +1,4 @@
-"""Sagas with each thing that a definition can say run on, over a crash at any commit."""
+"""Sagas with each feature of definitions continue after a crash at any commit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def want(system: Harness, trip: str, *travellers: str, nights: int = 1) -> None:
 
 
 def ends(system: Harness, trip: str, status, flight: str, room: str | None = None) -> None:
-    """The saga has ended so, and the flight and the room are as it says."""
+    """Check the status of the saga, and the state of flight and room."""
     system.run_until_ended()
     system.expect(trip, "trip").to_be(status)
     booked, rented = system.books.of(Flight, trip), system.books.of(Room, trip)
@@ -145,7 +145,7 @@ LONG = (waits, waits_in_vain)
         if log == "embedded" or scenario not in LONG
     ],
 )
-def test_a_saga_ends_right_over_a_crash_at_any_commit(scenario, saga, log) -> None:
+def test_a_saga_ends_correctly_after_a_crash_at_any_commit(scenario, saga, log) -> None:
     """Before the commit or after it, in turn; no rule of the audit is broken at any commit."""
     for nth in range(1, 9):
         point = "before commit" if nth % 2 == (log == "topics") else "after commit"
@@ -158,7 +158,7 @@ def test_a_saga_ends_right_over_a_crash_at_any_commit(scenario, saga, log) -> No
                 return
 
 
-def test_a_trace_tells_it_in_plain_words() -> None:
+def test_a_trace_describes_every_event() -> None:
     """Each event that a definition can cause."""
     with Harness(sagas=[PATIENT], services=TRIP_SERVICES) as system:
         waits(system, "T-1")

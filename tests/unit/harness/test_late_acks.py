@@ -1,4 +1,4 @@
-"""Acknowledgements that arrive late, in order, and perhaps when their batch is gone."""
+"""Acknowledgements that arrive late, in order, and perhaps after their batch was rolled back."""
 
 from thespian.actors import ActorAddress
 
@@ -10,7 +10,7 @@ PAYMENTS, STOCK = ActorAddress("payments"), ActorAddress("stock")
 
 
 def test_acknowledgements_of_one_actor_stay_in_order():
-    """A later one waits for the late one; those of others do not."""
+    """A later one waits for the late one; those of other actors do not."""
     queues = AckQueues()
     first, second, other = Ack(1, 0), Ack(1, 1), Ack(1, 2)
 
@@ -49,7 +49,7 @@ def test_a_batch_is_open_until_its_last_acknowledgement_is_there():
         system.expect_no_violations()
 
 
-def test_what_arrives_in_a_later_batch_does_not_count_there():
+def test_an_acknowledgement_does_not_count_in_a_later_batch():
     """The shards were lost while the batch was open, and its orders are read again."""
     late = LateAcks(nth=1, times=4, seconds=20.0)
     with Harness(log="topics", faults=[late]) as system:

@@ -18,14 +18,15 @@ FAILING = """
 
 
 def run(pytester: pytest.Pytester, *arguments: str, apart: bool = False) -> pytest.RunResult:
-    """`apart` in a process of its own: loggers of this one are as other tests left them."""
+    """With `apart` in a separate process, because loggers of this one may be changed by other
+    tests."""
     plugin = () if INSTALLED else ("-p", "order_sagas.system.harness.pytest_plugin")
     start = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
     return start(*plugin, "-p", "no:cacheprovider", *arguments)
 
 
-def test_a_failure_tells_the_seed_and_the_life_of_its_order(pytester):
-    """Somebody who only sees the output can replay it."""
+def test_a_failure_shows_the_seed_and_the_trace_of_its_order(pytester):
+    """So that the run can be replayed from the output alone."""
     pytester.makepyfile(FAILING)
 
     result = run(pytester, "--harness-seed", "42", apart=True)
@@ -43,7 +44,7 @@ def test_a_failure_tells_the_seed_and_the_life_of_its_order(pytester):
 
 
 def test_every_run_draws_another_seed(pytester):
-    """Running the tests again tries something new."""
+    """So that another run tests other interleavings."""
     pytester.makepyfile("def test_it(harness_seed):\n    print('seed:', harness_seed)")
 
     seeds = {run(pytester, "-s").stdout.str().split("seed: ")[2].split()[0] for _ in range(2)}
@@ -51,8 +52,8 @@ def test_every_run_draws_another_seed(pytester):
     assert 2 == len(seeds)
 
 
-def test_a_marker_hands_arguments_to_the_harness(pytester):
-    """What is in stock, say."""
+def test_a_marker_passes_arguments_to_the_harness(pytester):
+    """Such as `stock`."""
     pytester.makepyfile("""
         import pytest
         from order_sagas.system.harness import CANCELLED, an_order

@@ -1,4 +1,4 @@
-"""Random messages: what types a field can have, and what becomes of the others."""
+"""Random messages: supported types of fields, and unsupported ones."""
 
 import datetime
 import random
@@ -32,7 +32,7 @@ class Everything(Message):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_sample_is_a_valid_message(seed: int) -> None:
-    """What can be read again keeps all constraints."""
+    """It can be decoded again, so it meets all constraints."""
     made = sample_of(Everything, random.Random(seed), "A-1")
 
     assert made == msgspec.json.decode(msgspec.json.encode(made), type=Everything)

@@ -1,4 +1,4 @@
-"""Faults of services of one's own: they decline by their failure reply, and overhear replies."""
+"""Faults of an app's services: they decline with their failure reply, and overhear replies."""
 
 from typing import ClassVar
 
@@ -23,8 +23,8 @@ from tests.support.rentals.services import Cars, Deposits
 RENTAL = RentalRequested(order_id="R-1", car="van", days=1, deposit=100)
 
 
-def test_a_service_of_ones_own_declines_by_the_failure_reply_of_its_step() -> None:
-    """It is not asked; what came before is undone."""
+def test_a_service_declines_with_the_failure_reply_of_its_step() -> None:
+    """The service is not called; earlier steps are undone."""
     with Harness(app=APP) as system:
         rental = system.start(RENTAL)
         system.service("deposits").declines()
@@ -36,8 +36,8 @@ def test_a_service_of_ones_own_declines_by_the_failure_reply_of_its_step() -> No
         system.expect_no_violations()
 
 
-def test_what_was_declined_is_declined_again_after_the_fault() -> None:
-    """As a service does that remembers its answers: a late duplicate does nothing."""
+def test_a_declined_command_is_declined_again_after_the_fault() -> None:
+    """Like a service that stores its answers: a late duplicate has no effect."""
     late = Duplicate("TAKE_DEPOSIT", later=60.0)
     with Harness(app=APP, faults=[late, Declines("deposits", until=30.0)]) as system:
         rental = system.start(RENTAL)
@@ -47,7 +47,7 @@ def test_what_was_declined_is_declined_again_after_the_fault() -> None:
         assert system.books.of(Deposits.entity, rental) is None
 
 
-def test_what_was_done_is_not_declined_when_it_is_repeated() -> None:
+def test_a_handled_command_is_not_declined_when_repeated() -> None:
     """The reply was lost: the service answers the repetition as it did the first time."""
     with Harness(app=APP, faults=[LosesReplies("cars", until=5.0)]) as system:
         rental = system.start(RENTAL)

@@ -1,4 +1,4 @@
-"""The rules for what one commit touched: each notices what breaks it, and nothing else."""
+"""The rules that are checked after each commit: each finds its violations, and no others."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -45,7 +45,7 @@ def broken_by(books: tuple[Facts, Facts, Registry], **changes: Any) -> set[str]:
     return rules(check_order(attrs.evolve(completed, **changes), registry))
 
 
-def test_books_in_order_break_no_rule(books):
+def test_consistent_data_breaks_no_rule(books):
     """Neither of the two orders."""
     completed, cancelled, registry = books
 
@@ -55,8 +55,8 @@ def test_books_in_order_break_no_rule(books):
         assert set() == rules(check_timers(facts, facts.copy(), registry))
 
 
-def test_what_a_completed_order_may_not_lack(books):
-    """Payment and goods; and its customer hears what happened."""
+def test_a_completed_order_needs_payment_goods_and_notification(books):
+    """Each missing part is a violation."""
     completed, _, _ = books
 
     assert {"paid for"} == broken_by(books, payment=None)
@@ -70,7 +70,7 @@ def test_what_a_completed_order_may_not_lack(books):
     assert {"one end"} == broken_by(books, order=replace(completed.order, status=Order.CANCELLED))
 
 
-def test_what_a_cancelled_order_may_not_keep(books):
+def test_a_cancelled_order_keeps_nothing(books):
     """Money, goods, or a step that was not undone."""
     _, cancelled, registry = books
     kept = replace(cancelled.payment, status=Payment.COMPLETED, refunds=0)
@@ -89,8 +89,8 @@ def test_what_a_cancelled_order_may_not_keep(books):
     assert {"newest first"} == breaks(sagas={"place-order": replace(saga, history=reverse)})
 
 
-def test_what_a_commit_may_not_change(books):
-    """An end, what lies before it, and what the customer was told."""
+def test_changes_that_a_commit_may_not_make(books):
+    """Of an end, of earlier history, and of the notification."""
     completed, cancelled, _ = books
     saga: SagaState = completed.sagas["place-order"]
 
@@ -111,7 +111,7 @@ def test_what_a_commit_may_not_change(books):
     assert {"final stays final"} == breaks(cancelled, reservation=held)
 
 
-def test_a_deadline_that_passes_early_is_noticed(books):
+def test_a_deadline_that_passes_early_is_a_violation(books):
     """Only a timer that is not the step's own can do that."""
     completed, _, registry = books
     saga: SagaState = completed.sagas["place-order"]
@@ -148,6 +148,6 @@ def test_a_deadline_that_passes_early_is_noticed(books):
         ),
     ],
 )
-def test_stock_that_does_not_add_up(level, held, expected):
-    """Below zero, out of nothing, or held by nobody."""
+def test_inconsistent_stock_is_a_violation(level, held, expected):
+    """Below zero, without a delivery, or held without a reservation."""
     assert expected == rules(check_stock(level, held))

@@ -31,7 +31,7 @@ def test_a_reader_gets_a_quarter_and_all_readers_three() -> None:
 
 
 def test_a_slot_is_free_again_afterwards() -> None:
-    """Also if what was done with it failed; who finds none is told when to come again."""
+    """Also after an error. A caller without a slot gets Retry-After."""
     slots, reader = CallerSlots(4, "clients listen"), Caller("r", Role.READ)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), slots.taken(reader):

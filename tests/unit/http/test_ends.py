@@ -8,8 +8,8 @@ from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.http.api.completion_waiter import CompletionWaiter
 
 
-class AwayAtFirst:
-    """A reader whose database is away for the first look."""
+class FirstReadFails:
+    """A reader whose first read fails because the database is not available."""
 
     looks = 0
 
@@ -20,9 +20,9 @@ class AwayAtFirst:
         return set(order_ids)
 
 
-def test_who_waits_is_told_although_the_database_was_away_for_a_moment() -> None:
-    """One failed look does not end the looking for all who wait."""
-    reader = AwayAtFirst()
+def test_waiting_continues_after_one_failed_read() -> None:
+    """A failed read does not end the wait of all requests."""
+    reader = FirstReadFails()
 
     asyncio.run(CompletionWaiter(cast(Any, reader)).wait("o-1", seconds=30.0))
 

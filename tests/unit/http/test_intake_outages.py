@@ -1,4 +1,4 @@
-"""Orders over HTTP while the log is away: few attempts, answers at once, and all well afterwards.
+"""Orders over HTTP in an outage of the log: few attempts, immediate answers, and recovery.
 
 On virtual time; the log is the embedded one, on a database of the test's own that can be away.
 """
@@ -31,7 +31,7 @@ TURNED_AWAY = "the database is away"
 
 
 class Intake:
-    """The actor on virtual time, and a database that can be away for opening or for writing."""
+    """The actor on virtual time, and a database that can fail when it is opened or written."""
 
     def __init__(self, directory: Path, seed: str = "one") -> None:
         self.clock = VirtualClock(1000.0)
@@ -52,14 +52,14 @@ class Intake:
         self._tell(serve)
 
     def bring(self, count: int = 1, every: float = 0.0) -> None:
-        """So many orders, with a pause after each."""
+        """Submit a number of orders, with a pause after each."""
         for _ in range(count):
             self._tell(StoreOrder(self.brought, an_order(f"o-{self.brought}")))
             self.brought += 1
             self.base.advance(every)
 
     def finish_slow(self) -> None:
-        """Let what is under way end: while `is_slow`, nothing does by itself."""
+        """End the attempts under way; while `is_slow`, none ends by itself."""
         waiting, self.slow = self.slow, []
         for each in waiting:
             each()
@@ -144,7 +144,7 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
 def test_an_outage_costs_few_attempts_however_many_requests_come(
     intake: Intake, fault: str
 ) -> None:
-    """Also where the log can be opened and every transaction fails; then all works again."""
+    """Also if the log can be opened and every transaction fails. Then the intake recovers."""
     setattr(intake, fault, True)
     intake.bring(600, every=0.1)  # a minute of ten requests a second
     during = len(intake.attempts)
@@ -164,8 +164,9 @@ def test_an_outage_costs_few_attempts_however_many_requests_come(
     assert [] == intake.base.timers()
 
 
-def test_pauses_grow_and_two_processes_do_not_come_back_together(tmp_path: Path) -> None:
-    """Up to five seconds, of which up to the half is taken off."""
+def test_pauses_grow_with_jitter(tmp_path: Path) -> None:
+    """Up to five seconds, shortened by up to a half, so that processes do not reconnect
+    together."""
     times = []
     for seed in ("one", "other"):
         intake = Intake(tmp_path, seed)
@@ -181,15 +182,15 @@ def test_pauses_grow_and_two_processes_do_not_come_back_together(tmp_path: Path)
     assert times[0] != times[1]
 
 
-def test_a_connection_that_broke_is_replaced_at_once(intake: Intake) -> None:
-    """After a restart of the database, one group is refused, and the next is taken."""
+def test_a_broken_connection_is_replaced_at_once(intake: Intake) -> None:
+    """After a restart of the database, one group is refused, and the next is accepted."""
     intake.breaks_once = True
     intake.bring(2)
 
     assert (1, 1) == (intake.refused, intake.accepted)
 
 
-def test_orders_do_not_wait_for_attempts_of_an_outage_that_lasts(intake: Intake) -> None:
+def test_orders_do_not_wait_for_attempts_in_a_long_outage(intake: Intake) -> None:
     """They wait for the first, which may succeed; while others are under way, they are refused."""
     intake.is_away = intake.is_slow = True
     intake.bring(2)
@@ -204,7 +205,7 @@ def test_orders_do_not_wait_for_attempts_of_an_outage_that_lasts(intake: Intake)
     assert TURNED_AWAY == intake.problem
 
 
-def test_a_log_that_is_opened_for_an_actor_that_is_gone_is_closed(tmp_path: Path) -> None:
+def test_a_log_opened_after_the_end_of_the_actor_is_closed(tmp_path: Path) -> None:
     """A process may stop while an attempt is under way."""
     intake = Intake(tmp_path)
     intake.breaks_once = intake.is_slow = True
@@ -218,8 +219,8 @@ def test_a_log_that_is_opened_for_an_actor_that_is_gone_is_closed(tmp_path: Path
     assert 0 == intake.open_logs
 
 
-def test_an_error_that_is_no_outage_is_tried_again_too(intake: Intake) -> None:
-    """A configuration that is mended, say: it is no reason to take no orders for ever."""
+def test_an_error_that_is_no_outage_is_retried_too(intake: Intake) -> None:
+    """Such as a configuration that is corrected later."""
     intake.breaks_once, intake.bug = True, RuntimeError("no such module")
     intake.bring()
     problem, intake.bug = intake.problem, None

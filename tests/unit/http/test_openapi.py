@@ -1,4 +1,4 @@
-"""The description of the API is whole, and true."""
+"""The description of the API is complete and correct."""
 
 from pathlib import Path
 from typing import Any
@@ -41,15 +41,15 @@ def description_of(app: App, name: str, directory: Path) -> Any:
 @pytest.mark.parametrize(
     ("app", "name"), [(ORDERS, "orders"), (RENTALS, "rentals")], ids=["orders", "rentals"]
 )
-def test_every_schema_that_is_named_is_there(app: App, name: str, tmp_path: Path) -> None:
-    """And no other."""
+def test_every_referenced_schema_exists(app: App, name: str, tmp_path: Path) -> None:
+    """And no unused ones."""
     description = description_of(app, name, tmp_path)
     names = {reference.rpartition("/")[2] for reference in references(description)}
 
     assert names == description["components"]["schemas"].keys()
 
 
-def test_what_goes_without_saying_is_described(tmp_path: Path) -> None:
+def test_implied_parameters_and_errors_are_described(tmp_path: Path) -> None:
     """Parameters of the path, and the errors that come with them or with a body."""
     paths = description_of(ORDERS, "orders", tmp_path)["paths"]
     letter, listed = paths["/api/v1/dead-letters/{number}"]["get"], paths["/api/v1/orders"]["get"]
@@ -68,8 +68,8 @@ def test_what_goes_without_saying_is_described(tmp_path: Path) -> None:
     assert {"400", "409"}.isdisjoint(letter["responses"])
 
 
-def test_reading_takes_no_body(tmp_path: Path) -> None:
-    """Whatever the media type of the response is."""
+def test_get_has_no_request_body(tmp_path: Path) -> None:
+    """For every media type of the response."""
     paths = description_of(ORDERS, "orders", tmp_path)["paths"]
 
     assert not [path for path, methods in paths.items() if "requestBody" in methods.get("get", {})]

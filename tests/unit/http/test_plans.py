@@ -1,4 +1,4 @@
-"""What the page asks again and again reads no whole table, however many orders have ended."""
+"""The page's frequent queries read no whole table, with any number of ended orders."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ Ask = Callable[[ReadModel], Any]
 
 @pytest.fixture
 def system(tmp_path) -> Iterator[EmbeddedSystem]:
-    """A system with orders of two beginnings."""
+    """A system with orders of two id prefixes."""
     with EmbeddedSystem(tmp_path) as system:
         system.put(*(an_order(f"{begin}-{n}") for begin in ("A", "B") for n in range(3)))
         yield system
@@ -55,7 +55,7 @@ def scans(reader: ReadModel, ask: Ask) -> list[str]:
 
 
 def in_a_moment(ask: Callable[[sa.Connection], Any]) -> Ask:
-    """A question to a connection."""
+    """A query on a connection."""
 
     def asking(reader: ReadModel) -> None:
         with reader.moment() as db:
@@ -79,8 +79,8 @@ def in_a_moment(ask: Callable[[sa.Connection], Any]) -> Ask:
         (in_a_moment(queries.waiting), set()),
     ],
 )
-def test_it_goes_by_an_index_of_what_matters(system, ask: Ask, indexes: set[str]) -> None:
-    """Only the totals are counted whole, and those are kept for the longer the longer it takes."""
+def test_the_snapshot_uses_indexes(system, ask: Ask, indexes: set[str]) -> None:
+    """Only the totals are counted completely; they are cached longer, the longer they take."""
     with reading(system) as reader:
         reader.snapshot()
         reader._totals._until = float("inf")
@@ -89,8 +89,8 @@ def test_it_goes_by_an_index_of_what_matters(system, ask: Ask, indexes: set[str]
     assert [] == [scan for scan in found if not any(index in scan for index in indexes)]
 
 
-def test_orders_are_found_by_their_beginning_however_many_there_are(system, monkeypatch) -> None:
-    """Where many begin so, they are searched for from the newest on, window by window."""
+def test_orders_are_found_by_prefix_in_windows(system, monkeypatch) -> None:
+    """If many have the prefix, they are searched from the newest on, window by window."""
     with reading(system) as reader:
         few = reader.find_orders(Search(prefix="A-"), 50, None)
         monkeypatch.setattr(search, "FEW", 2)
@@ -102,8 +102,8 @@ def test_orders_are_found_by_their_beginning_however_many_there_are(system, monk
 
 
 @pytest.mark.parametrize("prefix", ["é", "\U0010ffff", "Z%", "z"])
-def test_any_beginning_finds_what_begins_so(system, prefix: str) -> None:
-    """In the case that it has; nothing in it is a pattern."""
+def test_a_prefix_is_matched_literally(system, prefix: str) -> None:
+    """Case-sensitive; no character is a wildcard."""
     ids = [f"{prefix}-{end}" for end in ("a", "\U0010ffff\U0010ffff", "\ue000")]
     system.put(*(an_order(order_id) for order_id in [*ids, "Z-1"]))
     with reading(system) as reader:
@@ -114,7 +114,7 @@ def test_any_beginning_finds_what_begins_so(system, prefix: str) -> None:
     assert {*ids} == found
 
 
-def test_sagas_in_flight_come_page_by_page(tmp_path) -> None:
+def test_sagas_in_flight_are_listed_page_by_page(tmp_path) -> None:
     """The newest first, and none twice."""
     with EmbeddedSystem(tmp_path, settings={"payment_silent_rate": 1.0}) as system:
         system.put(*(an_order(f"o-{n}") for n in range(5)))

@@ -5,7 +5,7 @@ from order_sagas.system.runtime import VirtualClock
 
 
 def test_a_bucket_is_emptied_and_fills_again():
-    """As many at once as a second brings; then at that rate."""
+    """A burst of one second's requests; then at the rate."""
     clock = VirtualClock(0.0)
     buckets = RateLimiter(2, clock.monotonic)
     at_once = [buckets.take("ada") for _ in range(3)]
@@ -17,22 +17,22 @@ def test_a_bucket_is_emptied_and_fills_again():
 
 
 def test_each_caller_has_a_bucket():
-    """Nobody waits for another."""
+    """Callers do not affect each other."""
     buckets = RateLimiter(1, lambda: 0.0)
 
     assert [0.0, 0.0] == [buckets.take("ada"), buckets.take("grace")]
     assert buckets.take("ada") > 0
 
 
-def test_a_rate_of_nothing_is_no_limit():
-    """However many."""
+def test_a_rate_of_0_is_no_limit():
+    """For any number of requests."""
     buckets = RateLimiter(0, lambda: 0.0)
 
     assert {0.0} == {buckets.take("ada") for _ in range(1000)}
 
 
-def test_callers_that_ask_no_more_are_forgotten():
-    """Addresses are many, memory is not."""
+def test_idle_callers_are_dropped():
+    """So that memory is bounded."""
     now = [0.0]
     buckets = RateLimiter(1, lambda: now[0])
     for number in range(MANY):

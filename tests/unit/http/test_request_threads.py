@@ -43,7 +43,7 @@ class Calls:
 
 
 async def started(calls: Calls, count: int) -> None:
-    """Wait until so many calls are on threads, and let others come on, if any can."""
+    """Wait until a number of calls run on threads, and give others a chance to start."""
     with anyio.fail_after(30):
         while sum(calls.running.values()) < count:
             await anyio.lowlevel.checkpoint()
@@ -51,8 +51,8 @@ async def started(calls: Calls, count: int) -> None:
         await anyio.lowlevel.checkpoint()
 
 
-def test_a_reader_has_few_threads_and_operators_always_some() -> None:
-    """All readers together leave some, too."""
+def test_a_reader_has_few_threads_and_operators_always_have_some() -> None:
+    """All readers together leave some for operators."""
     calls = Calls()
 
     async def main() -> None:
@@ -97,7 +97,7 @@ def test_a_reader_is_refused_if_very_many_of_its_calls_wait() -> None:
     assert (OF_READER + WAITING, WAITING + THREADS) == (calls.running["r"], calls.running["shop"])
 
 
-def test_outside_of_a_request_any_thread_does() -> None:
-    """As for what the server reads for itself."""
+def test_outside_of_a_request_any_thread_is_used() -> None:
+    """As for reads of the server itself."""
     with pytest.raises(ZeroDivisionError):
         anyio.run(in_thread, divmod, 1, 0)

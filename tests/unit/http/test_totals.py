@@ -19,7 +19,7 @@ def system(tmp_path):
 
 
 def counted(system, of):
-    """The numbers, once no count is under way."""
+    """The numbers, after running counts have ended."""
     with reading(system.settings.database) as db:
         found = of.of(db)
     for thread in threading.enumerate():
@@ -33,8 +33,8 @@ def made(system):
     return Totals(lambda: reading(system.settings.database))
 
 
-def test_what_is_counted_quickly_is_counted_each_time(system):
-    """So it is as new as all the rest."""
+def test_a_fast_count_is_repeated_each_time(system):
+    """So it is current."""
     of = made(system)
     before = counted(system, of)
     system.put(OrderCreated(order_id="A"))
@@ -43,8 +43,8 @@ def test_what_is_counted_quickly_is_counted_each_time(system):
     assert ({"COMPLETED": 1}, {"COMPLETED": 1}) == counted(system, of)
 
 
-def test_what_takes_long_is_kept_and_counted_apart(system, monkeypatch):
-    """Who asks gets what is known; the next one gets the new numbers."""
+def test_a_slow_count_is_cached_and_repeated_on_another_thread(system, monkeypatch):
+    """A request gets the cached numbers; a later one gets the new ones."""
     monkeypatch.setattr(totals, "QUICK", -1.0)
     monkeypatch.setattr(totals, "RARER", 0)
     of = made(system)
@@ -56,8 +56,8 @@ def test_what_takes_long_is_kept_and_counted_apart(system, monkeypatch):
     assert {"COMPLETED": 1} == counted(system, of)[0]
 
 
-def test_a_count_that_fails_keeps_what_is_known(system, monkeypatch):
-    """The database may be away for a moment; the next count is made again."""
+def test_a_failed_count_keeps_the_cached_numbers(system, monkeypatch):
+    """The next count is made again."""
     monkeypatch.setattr(totals, "QUICK", -1.0)
     monkeypatch.setattr(totals, "RARER", 0)
     paths = [system.settings.database, "sqlite:////no/such/file.db", system.settings.database]

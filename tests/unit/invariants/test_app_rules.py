@@ -1,4 +1,4 @@
-"""The rules of an app are checked on all that a database holds."""
+"""The rules of an app are checked on the whole database."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -51,7 +51,7 @@ def examine(request, rentals, monkeypatch) -> Examine:
 
 
 def test_a_rule_sees_the_sagas_and_the_entities_of_each_order(examine: Examine) -> None:
-    """Its violations are told by order, beside how many orders it has seen."""
+    """Its violations are reported by order, with the number of examined orders."""
     seen: dict[str, tuple[list[str], int, str]] = {}
 
     @rule("cars are vans")
@@ -73,7 +73,7 @@ def test_a_rule_sees_the_sagas_and_the_entities_of_each_order(examine: Examine) 
     )  # fmt: skip
 
 
-def test_a_rule_of_the_end_sees_only_orders_whose_sagas_have_ended(examine: Examine) -> None:
+def test_a_rule_with_ended_sees_only_orders_whose_sagas_have_ended(examine: Examine) -> None:
     """The rental that waits for its keys has not."""
 
     @rule("never ends", ended=True)
@@ -100,7 +100,7 @@ def test_a_rule_of_a_class_sees_each_entity(examine: Examine) -> None:
 
 
 def test_a_rule_that_raises_is_broken(examine: Examine) -> None:
-    """An error in a rule is no sign that all is well."""
+    """An error in a rule does not count as success."""
 
     @rule("raises")
     def raises(order: Stored) -> str | None:
@@ -112,8 +112,8 @@ def test_a_rule_that_raises_is_broken(examine: Examine) -> None:
     assert "the rule raised ZeroDivisionError: in a rule" == finding.violations[0].found
 
 
-def test_a_table_that_does_not_exist_yet_holds_nothing(examine: Examine) -> None:
-    """The app has a new service, and no system was started since."""
+def test_a_missing_table_counts_as_empty(examine: Examine) -> None:
+    """As for a new service of the app, before a system was started with it."""
 
     class RentedBoat(RentedCar):
         """A new class."""

@@ -1,4 +1,4 @@
-"""Each rule of the books notices what breaks it, and nothing else does."""
+"""Each rule of the audit finds its violations, and no others."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ MANY = (OrderLine(sku="PEN", quantity=500, unit_price=1),)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> EmbeddedSystem:
-    """Books with orders that were completed, declined, out of stock, and one in flight."""
+    """A database with orders completed, declined, out of stock, and one in flight."""
     directory = tmp_path_factory.mktemp("books")
     settings = {"payment_decline_above": 4000, "stock_silent_rate": 0.0}
     with EmbeddedSystem(directory, settings=settings) as system:
@@ -41,7 +41,7 @@ def made(tmp_path_factory) -> EmbeddedSystem:
 
 @pytest.fixture
 def books(made, tmp_path) -> Iterator[sa.Connection]:
-    """A copy of them that the test may spoil."""
+    """A copy of the database that the test may corrupt."""
     engine = sqlite_engine(sa.make_url(f"sqlite:///{tmp_path / 'copy.db'}"))
     with engine.connect() as copy:
         copy.exec_driver_sql(f"ATTACH '{made.settings.database.removeprefix('sqlite:///')}' AS old")
@@ -58,8 +58,8 @@ def broken(report: Report) -> set[str]:
     return {violation.check for violation in report.violations}
 
 
-def test_books_in_order_have_no_violation(books) -> None:
-    """And each check has looked at something, so that it may be believed."""
+def test_consistent_data_has_no_violation(books) -> None:
+    """And each check has examined some rows."""
     report = examine(ledger_of(books), [PLACE_ORDER], ended=True)
 
     assert [] == report.violations
@@ -99,8 +99,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("check", SPOILT)
-def test_a_spoilt_row_breaks_its_rule(books, check) -> None:
-    """Every check finds what it is there for."""
+def test_a_corrupt_row_breaks_its_rule(books, check) -> None:
+    """Every check finds its violation."""
     books.exec_driver_sql(SPOILT[check])
 
     found = examine(ledger_of(books), [PLACE_ORDER], ended=True)
@@ -108,15 +108,15 @@ def test_a_spoilt_row_breaks_its_rule(books, check) -> None:
     assert check in broken(found)
 
 
-def test_every_check_is_proved() -> None:
-    """A check that is added needs a row that breaks it."""
+def test_every_check_has_a_test() -> None:
+    """A new check needs a row that breaks it."""
     from order_sagas.bridges.audit import checks_for
 
     assert {check.name for check in checks_for([PLACE_ORDER])} == set(SPOILT)
 
 
-def test_goods_that_were_never_brought_are_not_in_the_books(books) -> None:
-    """A level without a delivery, and a delivery without a level, are both told."""
+def test_stock_without_a_delivery_is_a_violation(books) -> None:
+    """And so is a delivery without a stock level."""
     books.exec_driver_sql("DELETE FROM stock_loads")
     books.exec_driver_sql("DELETE FROM stock WHERE sku = 'INK'")
 
@@ -125,8 +125,8 @@ def test_goods_that_were_never_brought_are_not_in_the_books(books) -> None:
     assert ["PEN in main"] == [v.subject for v in found if v.check == "stock conserved"]
 
 
-def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
-    """A refund skipped with a reason keeps a charge, and is no violation of the system's."""
+def test_a_step_skipped_by_an_operator_is_no_violation(books) -> None:
+    """A refund that was skipped with a reason keeps its charge."""
     books.exec_driver_sql(SPOILT["no charge kept"])
     books.exec_driver_sql("UPDATE sagas SET state = replace(state, '\"rolled_back\"', '\"x\"')")
     before = broken(examine(ledger_of(books), [PLACE_ORDER]))
@@ -144,7 +144,7 @@ def test_a_step_that_a_person_skipped_is_that_persons(books) -> None:
 
 
 def test_orders_in_flight_are_counted_and_no_violation(tmp_path) -> None:
-    """Unless everything is said to have ended."""
+    """Except with `ended`."""
     settings = {"payment_silent_rate": 1.0, "payment_silent_attempts": 9}
     with EmbeddedSystem(tmp_path, settings=settings) as system:
         system.load({"PEN": 10})
@@ -158,7 +158,7 @@ def test_orders_in_flight_are_counted_and_no_violation(tmp_path) -> None:
 
 @pytest.mark.postgres
 def test_the_rules_are_the_same_on_postgresql(made, postgres_url) -> None:
-    """The same books give the same counts there, and the same violations once they are spoilt."""
+    """The same data gives the same counts there, and the same violations once corrupt."""
     registry = made.parts.registry
     Store(postgres_url, registry, 4).close()
     engine = sa.create_engine(postgres_url)

@@ -66,4 +66,4 @@ def test_knocking_where_nobody_listens_names_every_server() -> None:
     connection = KafkaConnection(bootstrap_servers=f"127.0.0.1:{one},127.0.0.1:{two}")
 
     with pytest.raises(BrokerUnreachableError, match=f"(?s){one}.*{two}"):
-        connection.knock()
+        connection.check_reachable()

@@ -1,5 +1,6 @@
 """What becomes of records that Kafka does not take, whatever fails on the way."""
 
+import gc
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from order_sagas.bridges.kafka.errors import (
     NotAcknowledgedError,
     RecordTooLargeError,
 )
+from order_sagas.bridges.processor.outbox_publisher import OutboxPublisher
 from order_sagas.bridges.records.record import Outgoing, Record
 from tests.support.embedded import Crash, an_order
 from tests.support.virtual_kafka import DEAD_LETTERS, VirtualBroker, VirtualKafkaSystem
@@ -131,7 +133,10 @@ def test_no_record_counts_as_published_that_was_not_acknowledged(tmp_path: Path)
 
 
 def test_a_dead_letter_that_is_too_large_itself_stays_in_the_database(tmp_path: Path) -> None:
-    """Whole, and said so; it is published once its topic takes it and the worker starts again."""
+    """Whole, logged, and not in memory too.
+
+    It is published once its topic takes it and the worker starts again.
+    """
     with VirtualKafkaSystem(tmp_path) as system:
 
         def nothing_large(record: Outgoing) -> KafkaClientError | None:
@@ -140,11 +145,14 @@ def test_a_dead_letter_that_is_too_large_itself_stays_in_the_database(tmp_path: 
             return None
 
         system.broker.answer = nothing_large
-        system.put(an_order("large", lines=MANY))
+        system.put(an_order("too-large-as-a-letter", lines=MANY))
         system.advance(minutes(30))
+        publishers = [each for each in gc.get_objects() if isinstance(each, OutboxPublisher)]
         kept, attempts = system.outbox(), len(system.broker.attempts)
         system.advance(minutes(30))
 
+        in_memory = [row for each in publishers for row in each._unpublished.values()]
+        assert not [row for row in in_memory if b"too-large-as-a-letter" in (row.value or b"")]
         assert {DEAD_LETTERS} == {row.topic for row in kept}
         assert all(len(row.value or b"") > LIMIT for row in kept)
         assert kept == system.outbox()

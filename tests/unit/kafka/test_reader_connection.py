@@ -7,7 +7,7 @@ import pytest
 from kafka import errors as theirs
 
 from order_sagas.bridges.kafka import KafkaConnection, TopicReader
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 TOPICS = ["orders", "stock"]
 
@@ -32,7 +32,7 @@ class Client:
 def reader() -> TopicReader:
     """A reader that is not started."""
     connection = KafkaConnection(bootstrap_servers="localhost:1")
-    return TopicReader(connection, TOPICS, "group", NotingOwner())
+    return TopicReader(connection, TOPICS, "group", RecordingOwner())
 
 
 def told(reader: TopicReader) -> list[str]:

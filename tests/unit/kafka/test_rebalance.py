@@ -8,7 +8,7 @@ from kafka.structs import TopicPartition
 from order_sagas.bridges.kafka.backpressure import Outstanding
 from order_sagas.bridges.kafka.consumer_listener import HELD, Extent
 from order_sagas.bridges.kafka.rebalance import Shares
-from tests.integration.kafka.owners import NotingOwner
+from tests.integration.kafka.owners import RecordingOwner
 
 ALL = {TopicPartition(topic, shard) for topic in ("orders", "stock") for shard in (0, 1)}
 
@@ -51,7 +51,7 @@ class Assigned:
     """Shares to which all partitions were just assigned."""
 
     def __init__(self) -> None:
-        self.consumer, self.owner = Consumer(), NotingOwner({("orders", 1): 7})
+        self.consumer, self.owner = Consumer(), RecordingOwner({("orders", 1): 7})
         self.now, self.topic_id = 0.0, "first id"
         self.shares = Shares(
             self.consumer, self.owner, Outstanding(2), 1.0,

@@ -1,4 +1,4 @@
-"""Loggers of the whole process lead to one file."""
+"""Loggers of the whole process write to one file."""
 
 import io
 import json
@@ -21,7 +21,7 @@ class Clock:
 
 @pytest.fixture
 def configured(tmp_path):
-    """Configures logging into a directory; the process's own configuration is put back."""
+    """Configure logging into a directory; the configuration of the process is restored."""
     before = structlog.get_config()
     sinks = []
 
@@ -62,8 +62,8 @@ def test_lines_below_the_level_are_not_written(configured, tmp_path):
     assert ["loud"] == [line["event"] for line in lines(sink)]
 
 
-def test_errors_do_not_wait_for_the_batch(configured):
-    """A process that dies next has told why."""
+def test_errors_are_written_immediately(configured):
+    """So that they are written if the process dies next."""
     sink = configured()
 
     try:
@@ -101,8 +101,8 @@ def test_captured_logs_never_reach_the_file(configured):
     assert ["kept"] == [line["event"] for line in lines(sink)]
 
 
-def test_people_see_the_runner_but_not_the_sagas(configured):
-    """A terminal with ten thousand sagas a minute tells nothing."""
+def test_the_console_shows_the_system_but_not_single_sagas(configured):
+    """Lines of ten thousand sagas per minute would be unreadable."""
     terminal = io.StringIO()
     sink = configured(console=terminal)
 
@@ -128,8 +128,8 @@ def test_workers_that_share_a_directory_write_files_of_their_own(configured, tmp
     assert {"": ["order-sagas.jsonl"], "2": ages} == found
 
 
-def test_what_libraries_say_is_in_the_file_and_not_on_the_console(configured):
-    """However loud: a client in an outage says the same many times a second."""
+def test_log_lines_of_libraries_are_only_in_the_file(configured):
+    """A client in an outage logs the same many times a second."""
     console = io.StringIO()
     sink = configured(console=console)
 
@@ -143,7 +143,7 @@ def test_what_libraries_say_is_in_the_file_and_not_on_the_console(configured):
 
 
 def test_an_exception_that_a_library_logs_is_written_with_its_traceback(configured):
-    """The only trace that there may be of it."""
+    """It may be the only trace of the error."""
     sink = configured()
 
     try:
@@ -155,8 +155,8 @@ def test_an_exception_that_a_library_logs_is_written_with_its_traceback(configur
     assert "ValueError: odd" in line["exception"]
 
 
-def test_people_see_no_card_numbers_and_addresses_either(configured):
-    """The console is a file too, of Docker say; so is the traceback."""
+def test_the_console_has_no_card_numbers_and_addresses(configured):
+    """The console may be stored, for example by Docker. Tracebacks are redacted too."""
     terminal = io.StringIO()
     configured(console=terminal)
     text = "4111 1111 1111 1111 of bob@example.com"

@@ -1,4 +1,4 @@
-"""The short way of a line at level info does what structlog's own does."""
+"""The fast path for level info does the same as structlog's logger."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from order_sagas.system.logs.logger import logger_class
 
 
 def lines_of(wrapper, act):
-    """What `act` makes a logger of that class hand to what it wraps, and to its processors."""
+    """What a logger of that class passes to its wrapped logger and processors, for `act`."""
     handed, seen = [], []
 
     class Wrapped:
@@ -58,7 +58,7 @@ def test_a_line_is_the_same_either_way(level, act):
 
 
 def test_what_was_bound_stays_as_it_was():
-    """A line takes nothing from its logger and leaves nothing in it."""
+    """A line does not change the context of its logger."""
     handed: list[bytes] = []
 
     class Wrapped:

@@ -23,7 +23,7 @@ def sink(path):
 
 
 def test_a_line_is_in_the_file_after_a_flush_and_not_before(sink, path):
-    """One write a batch, however many lines."""
+    """One write for each batch, with any number of lines."""
     sink.append(b"one")
     sink.append(b"two")
 
@@ -35,15 +35,15 @@ def test_a_line_is_in_the_file_after_a_flush_and_not_before(sink, path):
 
 
 def test_an_error_is_written_at_once_with_all_before_it(sink, path):
-    """What led to it is there to be read."""
+    """With the lines that led to it."""
     sink.append(b"before")
     sink.append_now(b"error")
 
     assert b"before\nerror\n" == path.read_bytes()
 
 
-def test_a_full_buffer_is_written_by_itself(sink, path):
-    """Without anyone flushing, memory stays bounded."""
+def test_a_full_buffer_is_flushed(sink, path):
+    """So that memory stays bounded without explicit flushes."""
     for _ in range(BUFFERED_LINES):
         sink.append(b"x")
 
@@ -51,7 +51,7 @@ def test_a_full_buffer_is_written_by_itself(sink, path):
 
 
 def test_lines_after_closing_open_the_file_again(sink, path):
-    """The last words of a process are not lost."""
+    """The last lines of a process are not lost."""
     sink.append(b"one")
     sink.close()
     sink.append(b"two")
@@ -61,7 +61,7 @@ def test_lines_after_closing_open_the_file_again(sink, path):
 
 
 def test_a_file_is_rotated_at_its_size_and_only_so_many_are_kept(sink, path):
-    """A batch is never split over two files, and the oldest file goes."""
+    """A batch is never split over two files, and the oldest file is deleted."""
     for batch in b"abcd":
         for _ in range(3):
             sink.append(bytes([batch]) * 199)
@@ -74,7 +74,7 @@ def test_a_file_is_rotated_at_its_size_and_only_so_many_are_kept(sink, path):
 
 
 def test_without_backups_the_file_just_grows(path):
-    """Nothing is thrown away by rotating into nothing."""
+    """No lines are deleted by a rotation."""
     sink = LogSink(path, max_bytes=10, backups=0)
     for _ in range(3):
         sink.append_now(b"x" * 20)
@@ -83,7 +83,7 @@ def test_without_backups_the_file_just_grows(path):
     assert 63 == path.stat().st_size
 
 
-def test_a_line_after_a_torn_one_stands_on_its_own(sink, path):
+def test_a_line_after_a_torn_one_begins_a_new_line(sink, path):
     """A process killed while writing costs its own last line only."""
     path.parent.mkdir()
     path.write_bytes(b'{"event": "torn')
@@ -117,8 +117,8 @@ def test_lines_of_many_threads_all_arrive_whole(path):
         assert [b"%d-%d" % (name, number) for number in range(500)] == own
 
 
-def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported_once(tmp_path, capsys):
-    """Orders go on when the disk of the logs is full; what was lost is counted."""
+def test_a_log_that_cannot_be_written_is_reported_once(tmp_path, capsys):
+    """Orders are handled although the disk of the logs is full; lost lines are counted."""
     (tmp_path / "logs").write_text("in the way of the directory")
     sink = LogSink(tmp_path / "logs" / "x.jsonl", max_bytes=1000, backups=1)
 
@@ -131,13 +131,13 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_reported_once(tmp_pat
 
 
 class FullDisk(io.StringIO):
-    """A file that takes nothing more."""
+    """A file on a full disk."""
 
     def write(self, text: str) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_log_and_a_standard_error_that_are_full_stop_nothing(tmp_path, monkeypatch):
+def test_a_full_log_and_standard_error_do_not_stop_the_system(tmp_path, monkeypatch):
     """They are often files on one disk."""
     (tmp_path / "logs").write_text("in the way of the directory")
     sink = LogSink(tmp_path / "logs" / "x.jsonl", max_bytes=1000, backups=1)
@@ -150,8 +150,8 @@ def test_a_log_and_a_standard_error_that_are_full_stop_nothing(tmp_path, monkeyp
 
 
 @pytest.mark.mounts
-def test_a_line_after_one_that_was_written_in_part_stands_on_its_own(tmp_path, capsys):
-    """And it is said that lines are written again, with how many were lost."""
+def test_a_line_after_a_partly_written_one_begins_a_new_line(tmp_path, capsys):
+    """A message says that lines are written again, with the number of lost ones."""
     with small_disk(tmp_path / "disk", 1) as disk:
         sink = LogSink(disk.path / "x.jsonl", max_bytes=10**9, backups=1)
         sink.append_now(b"first")

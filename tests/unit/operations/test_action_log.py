@@ -1,6 +1,8 @@
 """The log of operators' actions: it is written in the transaction of the effect."""
 
+import sqlite3
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ from order_sagas.bridges.operations import (
 from order_sagas.bridges.operations.dead_letters import DeadLetterOperations
 from order_sagas.bridges.processor.pruner import Pruner
 from order_sagas.bridges.storage.operator_action_queries import ActionFilter, actions_page
-from order_sagas.bridges.storage.queries import reading
+from order_sagas.bridges.storage.queries import reading, saga_statuses
 from tests.support.embedded import EmbeddedSystem
 
 
@@ -33,7 +35,7 @@ class Silent(SimulatedGateway):
 
 
 class NoRefunds(SimulatedGateway):
-    """A provider that charges, and never answers to refunds."""
+    """A provider that approves charges, and never answers refunds."""
 
     def refund(self, refund):
         return NoAnswer()
@@ -50,7 +52,7 @@ def system(tmp_path):
 
 
 def operations(system, **limits):
-    """What can be asked of its sagas."""
+    """The operations on its sagas."""
     return SagaOperations(
         system.settings.database, system.parts.registry, limits, clock=system.clock
     )
@@ -68,8 +70,8 @@ def logged(system, *names, **which):
     return [tuple(row[name] for name in names) for row in reversed(rows)]
 
 
-def test_a_command_is_logged_when_it_is_asked_for_and_when_it_is_carried_out(system):
-    """Both in the transaction of what it tells of, with who, why, when and how."""
+def test_a_command_is_logged_when_sent_and_when_carried_out(system):
+    """Both in the transaction of the effect, with who, why, when and how."""
     began = system.clock.now()
     sent = operations(system).ask(cancel("A"), system.log)
     asked = logged(system, "outcome", "done_at")
@@ -103,7 +105,7 @@ def test_a_command_that_a_saga_refuses_is_logged_with_the_reason(system):
 
 
 def test_a_command_that_was_put_into_the_topic_is_logged_by_the_worker(system):
-    """It was not asked for by a command: who and why are those of the record."""
+    """Operator and reason are those of the record."""
     system.put(cancel("A", by="eve"))
     system.put(ResumeSaga(order_id="B", by="eve", event_id="operator/forged/1/2"))
 
@@ -113,7 +115,7 @@ def test_a_command_that_was_put_into_the_topic_is_logged_by_the_worker(system):
     ] == logged(system, "via", "by", "action", "target", "outcome", "detail")
 
 
-def test_a_batch_that_is_rolled_back_leaves_its_command_asked(system):
+def test_a_rolled_back_batch_leaves_its_command_asked(system):
     """The outcome is stored with the effect, or neither is."""
     operations(system).ask(cancel("A"), system.log)
     system.crash()
@@ -123,7 +125,7 @@ def test_a_batch_that_is_rolled_back_leaves_its_command_asked(system):
     assert [("done",)] == logged(system, "outcome")
 
 
-def test_a_command_that_comes_twice_keeps_its_first_outcome(system):
+def test_a_repeated_command_keeps_its_first_outcome(system):
     """The saga refuses the second one; the action was carried out."""
     command = cancel("A")
     operations(system).ask(command, system.log)
@@ -167,6 +169,17 @@ def test_actions_are_found_by_target_operator_and_outcome(system):
     assert 2 == len(logged(system, "by", outcomes=("asked", "done"), action="cancel"))
 
 
+def test_the_statuses_of_very_many_sagas_are_read(system):
+    """More than a statement may have parameters: a request on many may have as many targets."""
+    many = [f"place-order/{number}" for number in range(2000)]
+    with reading(system.settings.database) as db:
+        raw: Any = db.connection.driver_connection
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1999)
+        found = saga_statuses(db, [*many, "place-order/A", *many, "place-order/B"])
+
+    assert {"place-order/A": "RUNNING", "place-order/B": "RUNNING"} == found
+
+
 def test_old_actions_are_deleted_after_the_time_for_which_they_are_kept(system):
     """By the owner of the first shard, in the background; newer ones stay."""
     operations(system).ask(cancel("A"), system.log)
@@ -188,13 +201,13 @@ def test_old_actions_are_deleted_after_the_time_for_which_they_are_kept(system):
 
 @pytest.fixture
 def times(system, monkeypatch):
-    """The time of the process is that of the system, for what is read."""
+    """Set the time of the process to that of the system."""
     clock = SimpleNamespace(time=system.clock.now)
     monkeypatch.setattr("order_sagas.bridges.storage.operator_action_queries.time", clock)
 
 
-def test_what_exceeds_the_limit_waits_for_another_person(system, times):
-    """The limit itself is free; another currency too. Both persons are in the log."""
+def test_an_action_above_the_limit_waits_for_another_person(system, times):
+    """The limit itself needs no approval, nor does another currency. Both persons are logged."""
     limited = operations(system, EUR=50_000, USD=1)
     sent = limited.send([cancel("A"), cancel("B")], system.log)
     system.run()
@@ -216,8 +229,8 @@ def test_what_exceeds_the_limit_waits_for_another_person(system, times):
         approvals.approve([number], "bob", system.log)
 
 
-def test_what_is_rejected_or_comes_too_late_is_never_sent(system, times):
-    """A rejection needs a reason; what nobody approves within a day expires."""
+def test_a_rejected_or_expired_action_is_never_sent(system, times):
+    """A rejection needs a reason; an action not approved within a day expires."""
     limited = operations(system, EUR=100)
     limited.send([cancel("A"), cancel("B")], system.log)
     (first,), (second,) = logged(system, "no")
@@ -236,8 +249,8 @@ def test_what_is_rejected_or_comes_too_late_is_never_sent(system, times):
     assert [] == system.records("operator-commands")
 
 
-def test_going_on_with_a_compensation_needs_an_approval_too(tmp_path):
-    """It leads to the refund; nothing is in stock, so the payment has to be refunded."""
+def test_continuing_a_compensation_needs_an_approval_too(tmp_path):
+    """It continues the refund, which is needed because nothing is in stock."""
     with EmbeddedSystem(tmp_path, gateway=NoRefunds()) as system:
         pens = (OrderLine(sku="PEN", quantity=1, unit_price=200),)
         system.put(OrderCreated(order_id="A", currency="EUR", lines=pens))

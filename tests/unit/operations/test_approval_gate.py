@@ -1,4 +1,4 @@
-"""Commands without the approval that they need: the worker holds them back, however they come."""
+"""The worker holds back commands without the approval that they need."""
 
 import msgspec
 import pytest
@@ -26,14 +26,14 @@ class Silent(SimulatedGateway):
 
 
 class NoRefunds(SimulatedGateway):
-    """A provider that charges, and never answers to refunds."""
+    """A provider that approves charges, and never answers refunds."""
 
     def refund(self, refund):
         return NoAnswer()
 
 
 def order(order_id, price):
-    """An order worth so many cents."""
+    """An order with an amount in cents."""
     pens = (OrderLine(sku="PEN", quantity=1, unit_price=price),)
     return OrderCreated(order_id=order_id, currency="EUR", lines=pens)
 
@@ -63,7 +63,7 @@ def logged(system, *names):
 
 
 def approve(system, by="bob"):
-    """Approve what waits, as another person, and let the worker handle it."""
+    """Approve the waiting actions as another person, and let the worker handle them."""
     [number] = [no for no, outcome in logged(system, "no", "outcome") if outcome == "pending"]
     Approvals(system.settings.database, system.clock).approve([number], by, system.log)
     system.run()
@@ -72,7 +72,7 @@ def approve(system, by="bob"):
 @pytest.mark.parametrize("saga", ["place-order", ""])
 @pytest.mark.parametrize("event_id", ["", "operator/forged/1"])
 def test_a_record_waits_for_a_second_person(system, saga, event_id):
-    """Also without the name of the saga; what is below the limit does not wait."""
+    """Also without the name of the saga; below the limit it does not wait."""
     system.put(cancel("A"), cancel("B", saga=saga, event_id=event_id))
 
     assert ("CANCELLED", "RUNNING") == (system.status("A"), system.status("B"))
@@ -84,8 +84,8 @@ def test_a_record_waits_for_a_second_person(system, saga, event_id):
     assert ("done", "bob") in logged(system, "outcome", "approved_by")
 
 
-def test_what_was_sent_without_the_setting_waits_too(system):
-    """The row of the one who asked becomes the one that waits."""
+def test_a_command_sent_without_the_setting_waits_too(system):
+    """The row of the request becomes pending."""
     SagaOperations(system.settings.database, system.parts.registry, clock=system.clock).send(
         [cancel("B")], system.log
     )
@@ -100,7 +100,7 @@ def test_what_was_sent_without_the_setting_waits_too(system):
     assert [("done", "ada", "bob")] == logged(system, "outcome", "by", "approved_by")
 
 
-def test_an_approval_is_good_for_one_record_of_what_was_approved(tmp_path):
+def test_an_approval_is_valid_for_one_record(tmp_path):
     """A copy waits again; so does another command under the id of an approved one."""
     with EmbeddedSystem(tmp_path, gateway=NoRefunds(), settings=LIMITED) as system:
         system.put(order("B", 60_000))

@@ -1,4 +1,4 @@
-"""Asking something of one saga, on a database and a log."""
+"""Commands to one saga, on a database and a log."""
 
 import json
 
@@ -28,11 +28,11 @@ def system(tmp_path):
 
 @pytest.fixture
 def operations(system):
-    """What can be asked of it."""
+    """The operations on it."""
     return SagaOperations(system.settings.database, system.parts.registry)
 
 
-def test_what_is_asked_happens_and_its_reason_is_kept(system, operations):
+def test_a_command_is_carried_out_and_its_reason_is_stored(system, operations):
     """In the saga's history and in its trace."""
     command = CancelSaga(order_id="A", saga="place-order", by="ada", why="the customer called")
     operations.ask(command, system.log)
@@ -53,7 +53,7 @@ def test_what_is_asked_happens_and_its_reason_is_kept(system, operations):
         (SkipStep(order_id="A", saga="place-order", why=" "), ReasonNeededError),
     ],
 )
-def test_what_cannot_be_done_is_not_sent(system, operations, command, error):
+def test_an_impossible_command_is_not_sent(system, operations, command, error):
     """It is an error at once."""
     with pytest.raises(error):
         operations.ask(command, system.log)
@@ -61,8 +61,8 @@ def test_what_cannot_be_done_is_not_sent(system, operations, command, error):
     assert [] == [r for r in system.records() if "SAGA" in r["status"] or "STEP" in r["status"]]
 
 
-def test_an_order_that_has_gone_on_meanwhile_ignores_what_was_asked(system, operations):
-    """Checked against what was stored; the saga decides again."""
+def test_a_saga_that_continued_meanwhile_ignores_the_command(system, operations):
+    """The command was checked against the stored state; the saga checks it again."""
     command = CancelSaga(order_id="A", saga="place-order", why="x")
     operations.check(command)
     system.put(CancelSaga(order_id="A", why="earlier"))

@@ -1,4 +1,4 @@
-"""What a saga would do if it were told to, asked before it is told."""
+"""Checks of commands before they are sent to a saga."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def a_saga(*messages):
 
 
 def a_stuck_saga():
-    """The order was cancelled, and nothing answers to its refund."""
+    """The order was cancelled, and its refund is not answered."""
     progress = a_saga(CancelSaga(**A, why="x"))
     while wakes := wakes_of(progress):
         progress = advance(PLACE_ORDER, progress, wakes[0], wakes[0].at).progress
@@ -59,7 +59,7 @@ def a_stuck_saga():
         ),
     ],
 )
-def test_what_a_saga_would_ignore_is_refused(progress, command, error, words):
+def test_a_command_that_the_saga_would_ignore_is_refused(progress, command, error, words):
     """With the reason; the saga itself changes nothing."""
     with pytest.raises(error, match=words):
         check(command, progress, PLACE_ORDER)
@@ -77,7 +77,7 @@ def test_what_a_saga_would_ignore_is_refused(progress, command, error, words):
         (a_stuck_saga(), ResumeSaga(**A)),
     ],
 )
-def test_what_a_saga_would_do_is_let_through(progress, command):
+def test_a_command_that_the_saga_would_carry_out_is_accepted(progress, command):
     """The saga changes."""
     check(command, progress, PLACE_ORDER)
 

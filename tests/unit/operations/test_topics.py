@@ -1,4 +1,4 @@
-"""What is wrong with topics, whom it concerns, and what is stored when an operator accepts it."""
+"""Problems of topics, the affected orders, and the acceptance of a problem by an operator."""
 
 from pathlib import Path
 
@@ -67,8 +67,8 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-def test_topics_that_are_what_they_were_have_no_problem(shop: Shop) -> None:
-    """Nor does a broker that tells no ids, or retention that has deleted what was read."""
+def test_unchanged_topics_have_no_problem(shop: Shop) -> None:
+    """Nor does a broker without topic ids, or retention that deleted handled records."""
     assert [] == shop.problems()
     shop.extents = {place: Extent(6, 10, "") for place in shop.extents}
     assert [] == shop.problems()
@@ -78,7 +78,7 @@ def test_topics_that_are_what_they_were_have_no_problem(shop: Shop) -> None:
 def test_a_topic_with_another_id_is_read_from_where_the_operator_says(
     shop: Shop, from_end: bool, position: int
 ) -> None:
-    """By every role; other topics are left alone."""
+    """By every role; other topics are not affected."""
     for partition in range(PARTITIONS):
         shop.extents["order-events", partition] = Extent(2, 40, "second")
     found = shop.problems()
@@ -98,8 +98,8 @@ def test_a_topic_with_another_id_is_read_from_where_the_operator_says(
     assert [("accept reset", "order-events", "ada", f"read from the {place}")] == [*noted]
 
 
-def test_a_partition_that_is_shorter_than_a_role_has_come_is_a_problem(shop: Shop) -> None:
-    """The role that has come furthest counts."""
+def test_a_partition_that_ends_before_an_offset_is_a_problem(shop: Shop) -> None:
+    """The largest offset of all roles counts."""
     shop.extents["payment-events", 1] = Extent(0, 6, "first")
     found = shop.problems()
     shop.accept()
@@ -143,8 +143,10 @@ def take(url: str, order: OrderCreated, lost: list[str]) -> Verdict:
     return verdict
 
 
-def test_an_order_whose_record_is_gone_is_found_when_its_partition_is_handled(shop: Shop) -> None:
-    """Not before: it may be among what is left to read."""
+def test_an_order_whose_record_was_deleted_is_found_once_its_partition_is_handled(
+    shop: Shop,
+) -> None:
+    """Not before, because its record may still be unread."""
     with reading(shop.url) as db:
         assert not any_waiting(db)
     assert Verdict.ACCEPTED == take(shop.url, an_order("gone"), [])
@@ -173,7 +175,7 @@ def test_an_order_whose_record_is_in_the_outbox_is_not_lost(shop: Shop) -> None:
         assert {} == waiting_orders(db, ORDERS.topic, range(PARTITIONS))
 
 
-def test_an_order_that_is_lost_is_accepted_once_more(shop: Shop) -> None:
+def test_a_lost_order_is_accepted_again(shop: Shop) -> None:
     """With the same content only."""
     take(shop.url, an_order("gone"), [])
 

@@ -52,7 +52,7 @@ def paused(parts: ProcessorParts) -> Paused:
     return Paused(parts)
 
 
-def test_what_is_for_a_paused_service_is_deferred(paused: Paused) -> None:
+def test_messages_for_a_paused_service_are_deferred(paused: Paused) -> None:
     payment = paused.parts.item(ProcessPayment(order_id="o-1"), "payment-events")
     order = paused.parts.item(an_order("o-1"))
     batch = Batch(1)
@@ -62,7 +62,7 @@ def test_what_is_for_a_paused_service_is_deferred(paused: Paused) -> None:
     assert [("payments", "o-1")] == [(each.receiver, each.order_id) for each in batch.deferred]
 
 
-def test_nothing_is_delivered_before_what_was_deferred(paused: Paused) -> None:
+def test_deferred_messages_are_delivered_first(paused: Paused) -> None:
     """The pause has ended, but older messages are still in the database."""
     first = paused.parts.item(ProcessPayment(order_id="o-1"), "payment-events")
     later = paused.parts.item(ProcessPayment(order_id="o-2"), "payment-events")
@@ -92,7 +92,7 @@ def test_a_paused_intake_defers_orders_that_begin(paused: Paused) -> None:
     assert {INTAKE} == paused.deferral.pending
 
 
-def test_what_is_deferred_is_found_when_shards_are_gained(paused: Paused) -> None:
+def test_deferred_messages_of_gained_shards_are_found(paused: Paused) -> None:
     paused.pause("payments")
     batch = Batch(1)
     paused.deferral.defer(
@@ -106,8 +106,8 @@ def test_what_is_deferred_is_found_when_shards_are_gained(paused: Paused) -> Non
     assert {"payments"} == restarted.pending
 
 
-def test_it_tells_of_every_change_of_pauses(paused: Paused) -> None:
-    """Outcomes of calls that wait in memory are looked at again."""
+def test_every_change_of_pauses_is_reported(paused: Paused) -> None:
+    """So that outcomes waiting in memory are checked again."""
     paused.pause("payments")
     paused.unpause("payments")
 

@@ -1,4 +1,4 @@
-"""Rounds of deliveries: who gets which message, and what follows of the answers."""
+"""Rounds of deliveries: the receivers of messages, and the handling of acknowledgements."""
 
 import pytest
 from thespian.actors import ActorAddress
@@ -60,7 +60,7 @@ def test_the_batch_is_done_when_nothing_is_to_be_delivered(
     assert [batch] == done
 
 
-def test_a_reply_goes_straight_to_the_actor_of_its_saga(
+def test_a_reply_is_delivered_directly_to_the_actor_of_its_saga(
     parts: ProcessorParts, dispatcher: Dispatcher
 ) -> None:
     saga, actor = a_saga("o-1"), ActorAddress("saga")
@@ -101,7 +101,7 @@ def test_outputs_for_another_batch_are_emitted_only(
     assert [batch] == done
 
 
-def test_what_fails_is_delivered_again_and_then_is_a_dead_letter(
+def test_a_failed_delivery_is_retried_and_then_a_dead_letter(
     parts: ProcessorParts, dispatcher: Dispatcher, done: list[Batch]
 ) -> None:
     batch = Batch(1)
@@ -118,7 +118,7 @@ def test_what_fails_is_delivered_again_and_then_is_a_dead_letter(
     assert [batch] == done
 
 
-def test_a_delivery_that_its_actor_failed_on_is_not_tried_again(
+def test_a_delivery_with_a_poison_message_is_not_retried(
     parts: ProcessorParts, dispatcher: Dispatcher, done: list[Batch]
 ) -> None:
     batch = Batch(1)

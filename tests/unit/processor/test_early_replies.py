@@ -24,7 +24,7 @@ HERE = [each for each in APP.services if each.participant.name not in ELSEWHERE]
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def make(request, tmp_path):
-    """Makes a system whose payments and stock are somewhere else, in a database of each kind."""
+    """Make a system with payments and stock elsewhere, in a database of each kind."""
     systems = []
     url = None
     if request.param == "postgresql":
@@ -54,12 +54,12 @@ def kept(system: EmbeddedSystem) -> list[str]:
 
 
 def letters(system: EmbeddedSystem) -> list[str]:
-    """Why records became dead letters."""
+    """The errors of the dead letters."""
     lines = [json.loads(line) for line in system.logged.lines]
     return [line["error"] for line in lines if line["event"] == "record.dead_lettered"]
 
 
-def test_replies_that_come_before_the_saga_are_delivered_when_it_gets_there(system) -> None:
+def test_replies_before_the_start_are_delivered_later(system) -> None:
     system.put(HELD)
     system.put(PAID)
     assert ["A", "A"] == kept(system)
@@ -84,7 +84,7 @@ def test_a_reply_that_overtakes_its_step_is_delivered_when_the_step_is_sent(syst
     assert ("COMPLETED", []) == (system.status("A"), kept(system))
 
 
-def test_all_in_one_batch_and_in_the_wrong_order(system) -> None:
+def test_early_replies_in_one_batch_in_the_wrong_order(system) -> None:
     system.put(HELD, PAID, an_order("A"))
 
     assert ("COMPLETED", []) == (system.status("A"), kept(system))
@@ -110,7 +110,7 @@ def test_a_reply_whose_saga_ends_without_its_step_is_a_dead_letter(system) -> No
 
 
 def test_a_reply_that_is_kept_for_too_long_is_a_dead_letter(make) -> None:
-    """The time counts through restarts."""
+    """The time counts over restarts."""
     system = make(keep_early_replies=DAY)
     system.put(PAID)
     system.advance(DAY / 2)
@@ -131,7 +131,7 @@ def test_a_reply_that_is_kept_for_too_long_is_a_dead_letter(make) -> None:
         ({"keep_early_replies": 0.0}, "and early replies are not kept"),
     ],
 )
-def test_what_is_not_kept_is_a_dead_letter_at_once(make, settings, reason) -> None:
+def test_without_keeping_an_early_reply_is_a_dead_letter_at_once(make, settings, reason) -> None:
     system = make(**settings)
     system.put(PAID)
     system.put(PaymentCompleted(order_id="B"))
@@ -148,7 +148,7 @@ def test_a_reply_for_a_saga_that_has_ended_is_not_early(system) -> None:
     assert "the saga has ended" == json.loads(system.logged.lines[-1])["reason"]
 
 
-def test_nothing_early_is_lost_or_kept_twice_by_a_batch_that_is_rolled_back(system) -> None:
+def test_a_rollback_loses_and_repeats_no_early_reply(system) -> None:
     """Another worker claims the shards in between."""
     system.put(PAID)
     other = open_store(system.settings, system.parts.registry, HERE)

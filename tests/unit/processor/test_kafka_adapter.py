@@ -90,7 +90,7 @@ def test_shards_that_are_lost_with_a_batch_open_roll_it_back(kafka: OnKafka) -> 
     assert "roll back" in kafka.host.asked
 
 
-def test_what_was_handed_over_is_read_once(kafka: OnKafka) -> None:
+def test_handed_over_records_are_read_once(kafka: OnKafka) -> None:
     kafka.assign()
     handover = kafka.read("o-1")
     batch = Batch(1)
@@ -123,7 +123,7 @@ def test_outputs_are_published_after_the_commit(kafka: OnKafka) -> None:
     assert [outgoing] == producer.published
 
 
-def test_a_rollback_asks_for_every_assigned_shard_again(kafka: OnKafka) -> None:
+def test_a_rollback_claims_every_assigned_shard_again(kafka: OnKafka) -> None:
     (consumer,) = kafka.client.consumers
     asked = consumer.owner.on_assigned(EVERY)
     assert not asked.done()

@@ -75,7 +75,7 @@ def test_an_unreadable_record_becomes_a_dead_letter(
     assert 1 == batch.dead_letters
 
 
-def test_a_record_of_another_workers_shard_is_sent_on(
+def test_a_record_of_another_workers_shard_is_forwarded(
     parts: ProcessorParts, reading: Reading
 ) -> None:
     parts.log.foreign = {"o-1": b"o-1"}

@@ -1,4 +1,4 @@
-"""Schedules: each due time starts one saga, whatever happens to the workers."""
+"""Schedules: each due time starts one saga, despite restarts and takeovers of workers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def restock(due: Due) -> OrderCreated:
 
 
 def nightly(**fields: Any) -> Schedule:
-    """At two o'clock."""
+    """A schedule at two o'clock."""
     return Schedule("nightly", **{"cron": "0 2 * * *", "start": restock, **fields})
 
 
@@ -169,7 +169,7 @@ def test_daylight_saving_time(tmp_path) -> None:
     assert ["20261026T013000Z"] == due(schedule, twice, 1.5)
 
 
-def test_a_start_that_raises_is_tried_again_and_loses_nothing(tmp_path) -> None:
+def test_a_start_that_raises_is_retried_and_loses_nothing(tmp_path) -> None:
     broken = [True]
 
     def start(due: Due) -> OrderCreated:
@@ -205,7 +205,7 @@ def test_a_wrong_schedule_is_refused(fields, reason) -> None:
     assert reason in str(refused.value)
 
 
-class Unheard(Message):
+class UnknownStart(Message):
     """A message that starts nothing."""
 
 
@@ -214,8 +214,8 @@ class Unheard(Message):
     [
         ([nightly(), nightly()], "two schedules are named 'nightly'"),
         (
-            [nightly(start=lambda due: Unheard(order_id=due.id))],
-            "no saga starts on Unheard; sagas start on OrderCreated",
+            [nightly(start=lambda due: UnknownStart(order_id=due.id))],
+            "no saga starts on UnknownStart; sagas start on OrderCreated",
         ),
         ([nightly(start=lambda due: 1 / 0)], "`start` raises ZeroDivisionError"),
     ],

@@ -50,7 +50,7 @@ def test_sagas_of_lost_shards_are_evicted_and_no_others(parts: ProcessorParts) -
     assert gone == {*(message.saga_ids or ())}
 
 
-def test_all_is_evicted_at_once(parts: ProcessorParts) -> None:
+def test_all_shards_are_evicted_at_once(parts: ProcessorParts) -> None:
     parts.store_sagas(*ORDERS)
     parts.ownership.restore(EVERY)
 
@@ -60,7 +60,7 @@ def test_all_is_evicted_at_once(parts: ProcessorParts) -> None:
 
 
 def test_a_timer_of_an_actor_that_was_released_is_not_current(parts: ProcessorParts) -> None:
-    """Each restore has a number, and a timer tells that of its actor."""
+    """Each restore has a number, and a timer has the number of its actor."""
     (saga,) = parts.store_sagas("o-1")
     parts.ownership.restore(EVERY)
     parts.ownership.restore(EVERY)
@@ -84,7 +84,7 @@ def test_a_message_is_for_a_saga_in_flight_if_its_order_has_one(parts: Processor
     assert parts.ownership.is_in_flight(PaymentCompleted(order_id="o-1", saga_id=saga.saga_id))
 
 
-def test_the_key_of_another_workers_shard_is_told(parts: ProcessorParts) -> None:
+def test_the_key_of_another_workers_shard_is_returned(parts: ProcessorParts) -> None:
     parts.ownership.epochs.update({shard_of("o-0"): 1})
     other = next(each for each in ORDERS if shard_of(each) != shard_of("o-0"))
 

@@ -1,4 +1,4 @@
-"""The actors that the runtime's tests put on stage."""
+"""Actors for the tests of the runtime."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from thespian.actors import Actor, ActorExitRequest, ActorSystemMessage
 
 
 class Scripted(Actor):
-    """Does what it is sent: a function of (self, sender). Keeps everything else in `seen`."""
+    """Calls functions of (self, sender) that it is sent. Stores other messages in `seen`."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -46,13 +46,13 @@ class Fragile(Actor):
             raise ValueError(f"cannot bear {message!r}")
 
 
-class Stillborn(Actor):
-    """Cannot be made."""
+class FailsToStart(Actor):
+    """Raises in its constructor."""
 
     def __init__(self) -> None:
         raise ValueError("no")
 
 
 def instance(base: Any, address: Any) -> Any:
-    """The actor behind an address, to look at what it has seen."""
+    """Return the actor with this address, to inspect it."""
     return base.resolve(address).actor

@@ -1,4 +1,4 @@
-"""Actors come, have names and children, and leave nothing behind when they go."""
+"""Creation, names, children and exit of actors."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from thespian.actors import (
     requireCapability,
 )
 
-from tests.unit.runtime.cast import Recorder, Scripted, Stillborn, instance
+from tests.unit.runtime.cast import FailsToStart, Recorder, Scripted, instance
 from tests.unit.runtime.conftest import Start
 
 
@@ -29,7 +29,7 @@ def _child(system, parent: ActorAddress, cls: type = Scripted) -> ActorAddress:
 
 
 def test_children_exit_before_their_parent(start: Start, log: list[Any]) -> None:
-    """The parent is asked first, and gone last: it hears of each child."""
+    """The parent is asked first, exits last, and is notified of each child."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
@@ -51,8 +51,8 @@ def test_children_exit_before_their_parent(start: Start, log: list[Any]) -> None
     assert [] == base.actors()
 
 
-def test_children_are_spared_when_the_exit_is_not_recursive(start: Start) -> None:
-    """They live on where they are, and the system can still end them."""
+def test_children_keep_running_if_the_exit_is_not_recursive(start: Start) -> None:
+    """They keep running, and the system can still end them."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
@@ -66,8 +66,8 @@ def test_children_are_spared_when_the_exit_is_not_recursive(start: Start) -> Non
     assert [] == base.actors()
 
 
-def test_those_whom_a_dead_child_left_behind_exit_before_its_parent(start: Start) -> None:
-    """They have no parent to be told of them, and are waited for all the same."""
+def test_children_of_a_dead_child_exit_before_its_parent(start: Start) -> None:
+    """Their own parent is dead, but they are waited for nevertheless."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
@@ -81,8 +81,8 @@ def test_those_whom_a_dead_child_left_behind_exit_before_its_parent(start: Start
     assert not base.root.children
 
 
-def test_an_actor_that_waits_for_its_children_takes_nothing_else(start: Start) -> None:
-    """What is sent to it meanwhile is a dead letter."""
+def test_an_actor_that_waits_for_its_children_handles_no_messages(start: Start) -> None:
+    """Messages to it become dead letters."""
     system, base = start()
     handler = system.createActor(Scripted)
     system.tell(handler, lambda actor, _: actor.handleDeadLetters())
@@ -96,8 +96,8 @@ def test_an_actor_that_waits_for_its_children_takes_nothing_else(start: Start) -
     assert ["too late"] == [each.deadMessage for each in instance(base, handler).seen]
 
 
-def test_an_actor_that_is_exiting_has_no_more_children(start: Start) -> None:
-    """One that replaces every child it loses would never come to an end."""
+def test_an_exiting_actor_can_create_no_children(start: Start) -> None:
+    """Otherwise one that replaces every lost child would never exit."""
     system, base = start()
 
     class Stubborn(Scripted):
@@ -115,8 +115,8 @@ def test_an_actor_that_is_exiting_has_no_more_children(start: Start) -> None:
     assert [] == base.actors()
 
 
-def test_a_child_is_reported_gone_after_its_last_words(start: Start) -> None:
-    """ChildActorExited comes from the child, so no policy lets it overtake what it sent."""
+def test_child_actor_exited_comes_after_all_messages_of_the_child(start: Start) -> None:
+    """It is sent by the child, so no policy delivers it before earlier messages."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
@@ -130,29 +130,29 @@ def test_a_child_is_reported_gone_after_its_last_words(start: Start) -> None:
     assert ["goodbye", ChildActorExited(child)] == instance(base, parent).seen
 
 
-def test_a_child_that_cannot_be_made_is_reported_gone(start: Start) -> None:
-    """Its address is given out all the same, as Thespian promises."""
+def test_a_child_whose_creation_fails_is_reported_as_exited(start: Start) -> None:
+    """Its address is returned nevertheless, as Thespian promises."""
     system, base = start()
     parent = system.createActor(Scripted)
 
-    child = _child(system, parent, Stillborn)
+    child = _child(system, parent, FailsToStart)
 
     assert [ChildActorExited(child)] == instance(base, parent).seen
     assert [parent] == [actor.address for actor in base.actors()]
 
 
-def test_a_primary_actor_that_cannot_be_made_raises(start: Start) -> None:
-    """What its `__init__` raised, and nothing is left of it."""
+def test_a_primary_actor_whose_creation_fails_raises(start: Start) -> None:
+    """With the exception of its `__init__`; nothing is left of it."""
     system, base = start()
 
     with pytest.raises(ValueError, match="no"):
-        system.createActor(Stillborn)
+        system.createActor(FailsToStart)
 
     assert [] == base.actors()
 
 
 def test_sys_exit_ends_the_actor_with_its_children_and_nothing_else(start: Start) -> None:
-    """As it ends the actor's process where each has one."""
+    """As it ends the process of the actor on a multi-process base."""
     system, base = start()
     parent = system.createActor(Scripted)
     child = _child(system, parent)
@@ -187,7 +187,7 @@ def test_nothing_is_left_of_actors_that_exited(start: Start) -> None:
     assert len(base.timer_heap._heap) < 600
 
 
-def test_a_global_name_is_given_once_and_free_again_after_exit(start: Start) -> None:
+def test_a_global_name_is_unique_and_free_after_exit(start: Start) -> None:
     """A second creation gives the first actor's address."""
     system, _ = start()
     first = system.createActor(Scripted, globalName="the one")
@@ -200,8 +200,8 @@ def test_a_global_name_is_given_once_and_free_again_after_exit(start: Start) -> 
     assert first != third
 
 
-def test_capabilities_decide_where_an_actor_can_be(start: Start) -> None:
-    """They can be given, added and taken away."""
+def test_capabilities_decide_whether_an_actor_can_be_created(start: Start) -> None:
+    """They can be set, added and removed."""
     system, _ = start(capabilities={"colour": "red"})
     red = requireCapability("colour", "red")(type("Red", (Scripted,), {}))
 
@@ -212,7 +212,7 @@ def test_capabilities_decide_where_an_actor_can_be(start: Start) -> None:
 
 
 def test_a_crash_runs_no_code(start: Start, log: list[Any]) -> None:
-    """No actor is told; messages and timers are gone, and sending is without effect."""
+    """No actor is notified; messages and timers are dropped, and sending has no effect."""
     system, base = start()
     recorder = system.createActor(Recorder)
     system.tell(recorder, "recorder")
@@ -228,8 +228,8 @@ def test_a_crash_runs_no_code(start: Start, log: list[Any]) -> None:
         system.createActor(Scripted)
 
 
-def test_a_shutdown_lets_actors_handle_what_was_sent_before(start: Start, log: list[Any]) -> None:
-    """Exit requests queue up behind it."""
+def test_a_shutdown_lets_actors_handle_earlier_messages(start: Start, log: list[Any]) -> None:
+    """Exit requests are queued behind them."""
     system, base = start()
     recorder = system.createActor(Recorder)
     system.tell(recorder, "recorder")

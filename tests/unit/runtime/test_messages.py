@@ -1,4 +1,4 @@
-"""Messages arrive in order, are retried once, and are never lost without a trace."""
+"""Messages are delivered in order, retried once, and never lost silently."""
 
 import copy
 import pickle
@@ -23,7 +23,7 @@ from tests.unit.runtime.conftest import Start
 
 @pytest.mark.parametrize("policy", [None, SeededShuffle(1), SeededShuffle(2)])
 def test_messages_of_one_sender_to_one_receiver_keep_their_order(start: Start, policy) -> None:
-    """Under every policy, whatever else is going on."""
+    """Under every policy, with other messages in between."""
     system, base = start(policy=policy)
     receiver = system.createActor(Scripted)
     senders = [system.createActor(Scripted) for _ in range(3)]
@@ -42,7 +42,7 @@ def test_messages_of_one_sender_to_one_receiver_keep_their_order(start: Start, p
 
 
 def test_a_message_that_makes_its_receiver_raise_is_tried_twice_and_returned(start: Start) -> None:
-    """The sender gets it back as poison, with the traceback."""
+    """The sender gets it back as a PoisonMessage with the traceback."""
     system, _ = start()
     Fragile.attempts.clear()
 
@@ -67,8 +67,8 @@ def test_a_retry_does_not_let_later_messages_overtake(start: Start) -> None:
     assert [1, 1, 2, 2] == Fragile.attempts
 
 
-def test_poison_that_poisons_is_dropped(start: Start) -> None:
-    """A PoisonMessage that its receiver cannot bear goes no further."""
+def test_a_poison_message_that_fails_is_dropped(start: Start) -> None:
+    """If its receiver raises, it is not sent again."""
     system, base = start()
     one, other = system.createActor(Fragile), system.createActor(Fragile)
 
@@ -77,8 +77,8 @@ def test_poison_that_poisons_is_dropped(start: Start) -> None:
     assert 2 == base.run_until_idle()
 
 
-def test_messages_to_the_dead_go_to_the_handler_of_dead_letters(start: Start) -> None:
-    """In an envelope that says to whom, and only while there is a handler."""
+def test_messages_to_dead_actors_go_to_the_handler_of_dead_letters(start: Start) -> None:
+    """In an envelope with the address, while there is a handler."""
     system, base = start()
     handler, victim = system.createActor(Scripted), system.createActor(Scripted)
     system.tell(victim, ActorExitRequest())
@@ -107,7 +107,7 @@ def test_an_address_survives_copying_and_pickling(start: Start) -> None:
 
 
 @pytest.mark.parametrize("name", ["/A", "/A~7", "/A~x", "/A~0~0", "elsewhere", ""])
-def test_an_address_that_names_nothing_is_a_dead_one(start: Start, name: str) -> None:
+def test_an_unknown_address_is_that_of_a_dead_actor(start: Start, name: str) -> None:
     """Sending to it is no error."""
     system, base = start()
     system.createActor(Scripted)
@@ -161,8 +161,8 @@ def test_an_actor_and_the_system_answer_status_requests(start: Start) -> None:
     assert {"one": address} == of_system.globalActors
 
 
-def test_an_actor_that_asks_is_refused(start: Start) -> None:
-    """It would wait for an answer that cannot come while it waits."""
+def test_ask_inside_an_actor_raises(start: Start) -> None:
+    """It would block the loop that has to deliver the answer."""
     system, _ = start()
 
     def ask_oneself(actor: Scripted, sender: ActorAddress) -> None:

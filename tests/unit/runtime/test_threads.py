@@ -1,4 +1,4 @@
-"""Other threads wake the loop at once, and a loop with nothing to do does nothing."""
+"""Other threads wake the loop at once, and an idle loop uses no CPU."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.unit.runtime.cast import Scripted
 from tests.unit.runtime.conftest import Start
 
 PATIENCE = 30
-"""Seconds that no test takes: what is waited for comes, or the test has failed."""
+"""Time limit in seconds; reached only by a failing test."""
 
 
 class Echo(Actor):
@@ -26,8 +26,8 @@ class Echo(Actor):
             self.send(sender, (message, threading.current_thread().name))
 
 
-def test_a_wakeup_fires_with_no_caller_inside(start: Start) -> None:
-    """The loop's own thread sees to it."""
+def test_a_wakeup_fires_without_a_caller(start: Start) -> None:
+    """On the thread of the loop."""
     system, _ = start(threaded=True, clock=SystemClock())
     fired = threading.Event()
 
@@ -43,8 +43,8 @@ def test_a_wakeup_fires_with_no_caller_inside(start: Start) -> None:
     assert fired.wait(PATIENCE)
 
 
-def test_private_contexts_get_each_its_own_answers(start: Start) -> None:
-    """Many threads at once, with nobody in the main one."""
+def test_each_private_context_gets_its_own_answers(start: Start) -> None:
+    """From many threads at once."""
     system, _ = start(threaded=True, clock=SystemClock())
     echo = system.createActor(Echo)
     answers: dict[int, list[Any]] = {}
@@ -62,7 +62,7 @@ def test_private_contexts_get_each_its_own_answers(start: Start) -> None:
     assert {name: [((name, n), "actors") for n in range(20)] for name in range(8)} == answers
 
 
-def test_other_threads_wake_a_loop_that_somebody_drives(start: Start) -> None:
+def test_other_threads_wake_a_driven_loop(start: Start) -> None:
     """Actors run in the driving thread, and a stop from elsewhere ends it."""
     system, base = start(clock=SystemClock())
     echo = system.createActor(Echo)
@@ -82,7 +82,7 @@ def test_other_threads_wake_a_loop_that_somebody_drives(start: Start) -> None:
 
 
 def test_a_send_from_an_actors_own_thread_wakes_the_loop(start: Start) -> None:
-    """What a worker thread of an actor finds out arrives without waiting for anything else."""
+    """A result from a thread of an actor is delivered at once."""
     system, _ = start(threaded=True, clock=SystemClock())
 
     def work_elsewhere(actor: Scripted, sender: ActorAddress) -> None:
@@ -91,8 +91,8 @@ def test_a_send_from_an_actors_own_thread_wakes_the_loop(start: Start) -> None:
     assert "found" == system.ask(system.createActor(Scripted), work_elsewhere, PATIENCE)
 
 
-def test_an_idle_system_does_not_turn(start: Start) -> None:
-    """Between two messages the loop goes round no more than the messages make it."""
+def test_an_idle_loop_does_not_turn(start: Start) -> None:
+    """Between two messages the loop makes no turns."""
     system, base = start(threaded=True, clock=SystemClock())
     echo = system.createActor(Echo)
     system.ask(echo, "settle", PATIENCE)
@@ -106,7 +106,7 @@ def test_an_idle_system_does_not_turn(start: Start) -> None:
 
 @pytest.mark.parametrize("after", [0.0, 0.05])
 def test_a_signal_handler_may_stop_the_loop(start: Start, after: float) -> None:
-    """Whether the loop is asleep by then or not."""
+    """While the loop sleeps, and while it runs."""
     _, base = start(clock=SystemClock())
     previous = signal.signal(signal.SIGUSR1, lambda *_: base.stop())
     try:
@@ -116,7 +116,7 @@ def test_a_signal_handler_may_stop_the_loop(start: Start, after: float) -> None:
         signal.signal(signal.SIGUSR1, previous)
 
 
-def test_a_shutdown_lets_go_of_those_who_wait() -> None:
+def test_a_shutdown_ends_waiting_calls() -> None:
     """A thread in `ask` gets None."""
     base = EventLoopBase()
     system = ActorSystem(base, transientUnique=True)
@@ -139,7 +139,7 @@ def test_a_shutdown_lets_go_of_those_who_wait() -> None:
 
 
 def test_an_actor_may_shut_the_system_down() -> None:
-    """It goes with it, after its handler has returned."""
+    """It exits too, after its handler has returned."""
     base = EventLoopBase()
     system = ActorSystem(base, transientUnique=True)
 
@@ -151,7 +151,7 @@ def test_an_actor_may_shut_the_system_down() -> None:
 
 
 def test_a_crash_from_another_thread_ends_a_busy_system() -> None:
-    """However much is going on, and the loop's thread ends with it."""
+    """With many messages under way; the thread of the loop ends too."""
     base = EventLoopBase()
     system = ActorSystem(base, transientUnique=True)
     busy = threading.Event()

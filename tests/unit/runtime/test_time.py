@@ -12,7 +12,7 @@ from tests.unit.runtime.conftest import Start
 
 
 def test_timers_fire_by_due_time_and_ties_in_the_order_they_were_set(start: Start) -> None:
-    """Whoever set them."""
+    """For timers of any actors."""
     system, base = start()
     one, other = system.createActor(Scripted), system.createActor(Scripted)
     seen: list[Any] = []
@@ -52,7 +52,7 @@ def test_each_timer_fires_at_its_own_time(start: Start) -> None:
 
 
 def test_a_wakeup_gives_back_the_period_and_payload_it_was_set_with(start: Start) -> None:
-    """The very objects."""
+    """The same objects."""
     system, base = start()
     address = system.createActor(Scripted)
     period, payload = timedelta(seconds=1), object()
@@ -66,8 +66,8 @@ def test_a_wakeup_gives_back_the_period_and_payload_it_was_set_with(start: Start
     assert wakeup.payload is payload
 
 
-def test_the_timers_of_an_actor_vanish_when_it_exits(start: Start) -> None:
-    """And there is nothing left to wait for."""
+def test_the_timers_of_an_actor_are_removed_when_it_exits(start: Start) -> None:
+    """And no timer is left."""
     system, base = start()
     address = system.createActor(Scripted)
     system.tell(address, lambda actor, _: actor.wakeupAfter(5))
@@ -80,7 +80,7 @@ def test_the_timers_of_an_actor_vanish_when_it_exits(start: Start) -> None:
 
 
 def test_asking_passes_virtual_time_until_the_answer(start: Start) -> None:
-    """And no more of it."""
+    """And not more."""
     system, base = start()
 
     class Slow(Scripted):
@@ -94,8 +94,8 @@ def test_asking_passes_virtual_time_until_the_answer(start: Start) -> None:
     assert 3_600 == base.clock.monotonic()
 
 
-def test_an_answer_that_does_not_come_costs_its_timeout(start: Start) -> None:
-    """In virtual time; without a timeout, waiting ends when nothing is left to happen."""
+def test_a_missing_answer_takes_the_timeout(start: Start) -> None:
+    """In virtual time; without a timeout, the wait ends when nothing is left to do."""
     system, base = start()
     address = system.createActor(Scripted)
 
@@ -126,7 +126,7 @@ def test_time_does_not_go_back(start: Start) -> None:
 
 
 def test_only_virtual_time_can_be_advanced(start: Start) -> None:
-    """The machine's clock goes by itself, and no thread but the test's moves a virtual one."""
+    """A system clock cannot be advanced, nor a virtual one by the loop's own thread."""
     _, base = start(clock=None)
 
     with pytest.raises(ValueError, match="virtual"):
@@ -136,7 +136,7 @@ def test_only_virtual_time_can_be_advanced(start: Start) -> None:
 
 
 def _trace(start: Start, policy) -> list[Any]:
-    """What happens, in order, among ten actors that gossip and sleep for a minute."""
+    """The events among ten actors that send and sleep for a minute, in order."""
     system, base = start(policy=policy)
     trace: list[Any] = []
 
@@ -165,8 +165,8 @@ def test_a_run_is_repeated_from_its_seed(start: Start) -> None:
     assert len(first) == len(other) == len(plain)
 
 
-def test_what_timers_bring_about_does_not_wait_for_all_that_are_due(start: Start) -> None:
-    """Thousands due together: those that fired first go on before the last have fired."""
+def test_messages_of_timers_do_not_wait_for_all_due_timers(start: Start) -> None:
+    """With thousands of due timers, messages of the first are delivered before the last fire."""
     system, base = start(clock=VirtualClock())
     happened: list[tuple[str, int]] = []
 
@@ -190,8 +190,8 @@ def test_what_timers_bring_about_does_not_wait_for_all_that_are_due(start: Start
     assert happened.index(("went on", 0)) < happened.index(("woke", 1000))
 
 
-def test_those_that_are_due_fire_however_much_is_said_meanwhile(start: Start) -> None:
-    """An actor that never stops talking holds up nobody's timers."""
+def test_due_timers_fire_despite_many_messages(start: Start) -> None:
+    """An actor that never stops sending does not delay timers."""
     clock = VirtualClock()
     system, base = start(clock=clock)
     woke: list[int] = []

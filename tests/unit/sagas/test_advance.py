@@ -56,8 +56,8 @@ AT_ONCE = Saga("at-once", 1, OrderCreated, [
 # fmt: on
 
 
-def test_a_happy_order_takes_every_step_and_ends() -> None:
-    """Commands follow replies; what is told is not waited for."""
+def test_a_successful_order_takes_every_step_and_ends() -> None:
+    """Commands follow replies; steps without a reply are not waited for."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentCompleted)
     turns.answer(StockReserved)
@@ -69,13 +69,13 @@ def test_a_happy_order_takes_every_step_and_ends() -> None:
 
 
 def test_a_saga_starts_on_its_own_message_only() -> None:
-    """Anything else is a mistake of the caller."""
+    """Any other message raises TypeError."""
     with pytest.raises(TypeError, match="starts on OrderCreated"):
         advance(PLACE_ORDER, None, PaymentCompleted(order_id="o-1"), 0.0)
 
 
-def test_a_command_says_which_saga_step_and_attempt_it_is_for() -> None:
-    """And what caused it; the same decision always gives the same ids."""
+def test_a_command_has_its_saga_step_and_attempt() -> None:
+    """And its cause; the same decision always gives the same ids."""
     (send,) = Turns(PLACE_ORDER, START).sends
     message = send.message
 
@@ -104,7 +104,7 @@ def test_a_failure_undoes_the_completed_steps_newest_first() -> None:
     )  # fmt: skip
 
 
-def test_a_failure_that_says_nothing_still_has_a_code_and_a_reason() -> None:
+def test_a_failure_without_fields_has_a_code_and_a_reason() -> None:
     """Services written elsewhere send two fields."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentFailed)
@@ -140,7 +140,7 @@ def test_an_answer_in_the_wait_before_a_retry_counts() -> None:
 
 
 def test_a_reply_to_an_attempt_that_is_over_is_stale() -> None:
-    """It may be about what was undone since; a reply without an attempt always counts."""
+    """It may be about an undone attempt; a reply without an attempt always counts."""
     turns = Turns(PLACE_ORDER, START)
     turns.time_out()
     turns.time_out()
@@ -262,7 +262,7 @@ def test_a_reply_to_a_step_that_was_not_sent_is_to_come_again() -> None:
 
 
 def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
-    """The very same progress comes back."""
+    """The same state object is returned."""
     turns = Turns(PLACE_ORDER, START)
     for message, reason in (
         (LoadStock(order_id="o-1"), "no step of this saga takes this reply"),
@@ -280,8 +280,8 @@ def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
         assert reason == turns.ignored[-1]
 
 
-def test_duplicates_are_ignored_whatever_has_happened_since() -> None:
-    """Under at-least-once delivery they are ordinary."""
+def test_duplicates_are_ignored_in_every_later_state() -> None:
+    """They are normal with at-least-once delivery."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentCompleted)
     turns.answer(PaymentCompleted)
@@ -304,7 +304,7 @@ def test_duplicates_are_ignored_whatever_has_happened_since() -> None:
 
 
 def stuck_undo() -> Turns:
-    """An order whose refund nobody ever acknowledged."""
+    """An order whose refund was never acknowledged."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentCompleted)
     turns.answer(StockReservationFailed)
@@ -314,7 +314,7 @@ def stuck_undo() -> Turns:
 
 
 def test_an_undo_that_runs_out_of_attempts_needs_attention() -> None:
-    """It is retried eight times before, and waits for a person after."""
+    """It is retried eight times, and then waits for an operator."""
     turns = stuck_undo()
 
     assert 8 == turns.sent.count("RollbackPayment")
@@ -325,8 +325,8 @@ def test_an_undo_that_runs_out_of_attempts_needs_attention() -> None:
 @pytest.mark.parametrize(
     "command", [RetryStep(order_id="o-1", step="process payment"), ResumeSaga(order_id="o-1")]
 )
-def test_a_person_can_have_the_undo_sent_again(command) -> None:
-    """With a fresh deadline, and an attempt of its own."""
+def test_an_operator_can_retry_the_undo(command) -> None:
+    """With a new deadline, and as another attempt."""
     turns = stuck_undo()
     turns.tell(command)
 
@@ -339,7 +339,7 @@ def test_a_person_can_have_the_undo_sent_again(command) -> None:
     assert (Status.COMPENSATING, Status.CANCELLED) == (turned, turns.status)
 
 
-def test_a_person_can_skip_the_undo_with_a_reason() -> None:
+def test_an_operator_can_skip_the_undo_with_a_reason() -> None:
     """Who and why is in the history; without a reason nothing happens."""
     turns = stuck_undo()
     turns.tell(SkipStep(order_id="o-1", step="process payment", by="ann"))
@@ -354,7 +354,7 @@ def test_a_person_can_skip_the_undo_with_a_reason() -> None:
 
 
 def test_an_answer_to_a_stuck_undo_still_counts() -> None:
-    """The participant woke up by itself."""
+    """The participant recovered by itself."""
     turns = stuck_undo()
     turns.answer(PaymentRolledBack, attempt=8)
 
@@ -380,7 +380,7 @@ def test_after_the_pivot_a_silent_step_needs_attention_and_is_not_undone() -> No
     assert "RollbackPayment" not in turns.sent
 
 
-def test_a_person_can_cancel_what_has_not_passed_its_pivot() -> None:
+def test_an_operator_can_cancel_a_saga_before_its_pivot() -> None:
     """Everything that was sent is undone, answered or not."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentCompleted)
@@ -439,8 +439,8 @@ def test_a_member_that_fails_while_its_group_is_undone_is_ignored() -> None:
 # --- what is stored --------------------------------------------------------------------------
 
 
-def test_a_stored_progress_is_read_back_the_same_and_waits_the_same() -> None:
-    """At every moment of a saga that goes wrong."""
+def test_a_stored_state_is_restored_with_its_timers() -> None:
+    """At every moment of a saga that is compensated."""
     turns = Turns(PLACE_ORDER, START)
     for step in (
         turns.time_out, turns.time_out, lambda: turns.answer(PaymentCompleted), turns.time_out,

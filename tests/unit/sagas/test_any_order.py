@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order and however often, a saga keeps the rules and gets on."""
+"""Properties: for any sequence of events, a saga keeps the rules and ends or waits."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def _first(entry: HistoryEntry) -> HistoryEntry:
 
 
 def keeps_the_rules(saga: Saga[Any], before: SagaState | None, after: SagaState) -> None:
-    """What must hold of every progress, and from one to the next."""
+    """The rules for every state, and for each transition."""
     if after.ended:
         assert after.deadline is None
     elif after.status == Status.NEEDS_ATTENTION:
@@ -117,7 +117,7 @@ def keeps_the_rules(saga: Saga[Any], before: SagaState | None, after: SagaState)
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from((PLACE_ORDER, AT_ONCE, FORWARD_ONLY)), events)
 def test_any_sequence_of_events_keeps_the_rules_and_ends_or_waits(saga, happening) -> None:
-    """And if then nobody answers any more, time alone brings it to an end, or to a person."""
+    """Without further replies, timers alone end the saga, or make it need attention."""
     goes_through(saga, START, happening)
 
 
@@ -144,8 +144,8 @@ def trips(draw: st.DrawFn) -> tuple[Saga[Any], list[Any]]:
 
 @settings(max_examples=1000, deadline=None)
 @given(trips(), st.integers(0, 3), st.integers(0, 1))
-def test_all_that_a_definition_can_say_keeps_the_rules(trip, travellers, nights) -> None:
-    """Conditions, waits, items, questions, deadlines: as the plain steps."""
+def test_every_feature_of_definitions_keeps_the_rules(trip, travellers, nights) -> None:
+    """Conditions, waits, items, questions and deadlines, like plain steps."""
     start = TripWanted(order_id="T-1", travellers=("ann", "bob", "cy")[:travellers], nights=nights)
 
     goes_through(trip[0], start, trip[1])

@@ -1,4 +1,4 @@
-"""A participant is asked what became of a command before it is repeated or undone."""
+"""A participant is asked for the outcome of a command before it is repeated or undone."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def asked() -> Turns:
 
 
 def test_the_question_is_sent_first() -> None:
-    """With an id of its own, the step and the attempt that it is about."""
+    """With its own id, the step and the attempt."""
     turns = asked()
     question = turns.sends[-1].message
     assert turns.progress
@@ -93,8 +93,8 @@ def test_without_an_answer_the_command_is_never_repeated() -> None:
     assert Status.CANCELLED == turns.status
 
 
-def test_after_the_pivot_a_person_has_it_asked_again() -> None:
-    """What is stuck is asked about, not repeated."""
+def test_after_the_pivot_an_operator_repeats_the_question() -> None:
+    """For a stuck step, the question is sent, not the command."""
     flight = CAREFUL.rows[0].changed(undo=None, undone=None, undo_takes=0, failed=None)
     turns = Turns(a_trip(TICKET, flight), START)
     for _ in range(3):
@@ -120,7 +120,7 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("rule", WRONG)
-def test_a_question_that_cannot_be_right_is_refused(rule) -> None:
+def test_an_invalid_question_is_refused(rule) -> None:
     """When the step is built."""
     with pytest.raises(DefinitionError) as refused:
         a_flight(**WRONG[rule])

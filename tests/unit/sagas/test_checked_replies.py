@@ -1,4 +1,4 @@
-"""A reply that differs from what was asked is no success."""
+"""A reply that differs from its command is no success."""
 
 from typing import Any
 
@@ -65,8 +65,8 @@ def test_another_amount_or_currency_needs_attention(saga, fields, charged) -> No
 @pytest.mark.parametrize(
     "fields", [{}, {"amount": 10_000}, {"amount": 10_000, "currency": "eur"}], ids=str
 )
-def test_the_amount_that_was_asked_for_is_a_success(fields) -> None:
-    """So is a reply that names no amount, as services elsewhere send it."""
+def test_the_requested_amount_is_a_success(fields) -> None:
+    """So is a reply without an amount, as other services send it."""
     turns = placed()
     turns.answer(PaymentCompleted, **fields)
 
@@ -84,7 +84,7 @@ def test_other_goods_need_attention() -> None:
 
 
 def test_the_same_goods_in_other_lines_are_a_success() -> None:
-    """Quantities of a SKU are added up, and prices are not the warehouse's matter."""
+    """Quantities of a SKU are added up, and prices are not compared."""
     turns = placed()
     turns.answer(PaymentCompleted)
     half = OrderLine(sku="PEN", quantity=1)
@@ -93,8 +93,8 @@ def test_the_same_goods_in_other_lines_are_a_success() -> None:
     assert Status.COMPLETED == turns.status
 
 
-def test_the_same_wrong_reply_again_is_counted_and_the_right_one_goes_on() -> None:
-    """A service that corrects itself needs no person."""
+def test_a_repeated_wrong_reply_is_counted_and_a_right_one_continues() -> None:
+    """A service that corrects its reply needs no operator."""
     turns = placed()
     turns.answer(PaymentCompleted, amount=100)
     turns.answer(PaymentCompleted, amount=100)
@@ -108,7 +108,7 @@ def test_the_same_wrong_reply_again_is_counted_and_the_right_one_goes_on() -> No
     assert "ReserveStock" == turns.sent[-1]
 
 
-def test_a_person_retries_accepts_or_cancels() -> None:
+def test_an_operator_retries_accepts_or_cancels() -> None:
     """Cancelled, the payment is refunded: money was taken."""
     turns = placed()
     turns.answer(PaymentCompleted, amount=100)
@@ -145,7 +145,7 @@ def test_the_reply_of_an_item_is_checked_with_the_item() -> None:
 
 
 def check_of_one(start: TripWanted) -> str:
-    """A check that cannot see the reply."""
+    """A check without a parameter for the reply."""
     return ""
 
 
@@ -159,7 +159,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("problem", WRONG)
-def test_a_check_that_cannot_be_right_is_refused(problem) -> None:
+def test_an_invalid_check_is_refused(problem) -> None:
     """When the definition is built."""
     with pytest.raises(DefinitionError, match=problem):
         WRONG[problem]()

@@ -1,4 +1,4 @@
-"""A saga for each of many: the children are started, waited for, undone and cancelled together."""
+"""A child saga for each item: they are started, waited for, undone and cancelled together."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_cancelling_the_parent_reaches_every_child() -> None:
     assert ["I-1", "I-2", "I-3"] == sorted(sent(turns, UndoChild))
 
 
-def test_a_child_whose_time_is_over_is_undone_with_the_others() -> None:
+def test_a_child_that_times_out_is_undone_with_the_others() -> None:
     turns = begun(HURRIED)
     completed(turns, 0, 2)
     turns.time_out()
@@ -140,7 +140,7 @@ def test_a_failure_after_the_children_undoes_them_all() -> None:
     assert ["I-3", "I-2", "I-1"] == sent(turns, UndoChild)
 
 
-def test_no_items_are_no_children() -> None:
+def test_without_items_no_child_is_started() -> None:
     turns = Turns(AT_ONCE, TripPlanned(order_id="T-1"))
     turns.answer(TripBooked)
 
@@ -168,7 +168,7 @@ def test_the_definition_says_which_saga_the_items_run() -> None:
         ({"when": lambda trip: True}, "its `step` must have no `when`"),
     ],
 )
-def test_what_an_item_cannot_be(fields: Any, problem: str) -> None:
+def test_invalid_items_are_refused(fields: Any, problem: str) -> None:
     child = Child[TripPlanned, str]("insure", saga=INSURE_TRIP, start=wanted_for, **fields)
     with pytest.raises(DefinitionError, match=problem):
         Each("insure all", over=people, step=child)

@@ -71,7 +71,7 @@ def an_undo(attempt: int = 1, **fields: Any) -> UndoChild:
 
 
 def test_a_child_is_started_on_its_own_topic_under_its_own_order() -> None:
-    """By a message that says who waits for it."""
+    """With a message that names its parent."""
     send = a_parent().sends[-1]
 
     assert (INSURER.topic, "I-7") == (send.to.topic, send.to.keyed_by(send.message))
@@ -88,7 +88,7 @@ def test_a_child_is_started_on_its_own_topic_under_its_own_order() -> None:
         ((PolicySigned, FilingRefused, PolicyTorn), ChildCancelled, "failed"),
     ],
 )
-def test_a_child_tells_its_parent_how_it_ended(answers, reply, code) -> None:
+def test_a_child_reports_its_end_to_its_parent(answers, reply, code) -> None:
     """With the ids by which the parent and the step are found, on any shard."""
     send = a_child(*answers).sends[-1]
     told = send.message
@@ -100,8 +100,8 @@ def test_a_child_tells_its_parent_how_it_ended(answers, reply, code) -> None:
     assert code == getattr(told, "code", "")
 
 
-def test_a_saga_that_nobody_waits_for_tells_nobody() -> None:
-    """Neither one that people start, nor one that another saga starts and does not wait for."""
+def test_a_saga_without_a_parent_reports_no_end() -> None:
+    """Neither one started from outside, nor one started by a saga that does not wait for it."""
     alone = InsuranceWanted(order_id="I-7")
     told = replace(alone, saga_id="other/1", step="tell", attempt=1, event_id="other/1/tell/1")
     for start in (alone, told):
@@ -122,8 +122,8 @@ def test_a_failed_child_fails_the_step_with_its_code_and_reason() -> None:
     )  # fmt: skip
 
 
-def test_a_parent_that_hears_nothing_asks_again_and_again() -> None:
-    """With the message that starts the child; it is never given up."""
+def test_a_parent_without_a_report_asks_repeatedly() -> None:
+    """With the message that starts the child, without a limit."""
     parent = a_parent()
     for _ in range(50):
         parent.time_out()
@@ -152,7 +152,7 @@ def test_a_child_that_is_started_again_answers_once_it_has_ended() -> None:
     assert first.message.event_id == after.sends[0].message.event_id
 
 
-def test_another_saga_of_the_order_refuses_a_parent_that_is_not_its_own() -> None:
+def test_a_saga_of_another_parent_is_not_taken_as_the_child() -> None:
     """And is not undone by it either."""
     for start in (
         InsuranceWanted(order_id="I-7"),
@@ -187,7 +187,7 @@ def test_a_running_child_is_cancelled_by_its_parent() -> None:
     assert isinstance(last, ChildCancelled)
 
 
-def test_a_completed_child_is_brought_back_and_undone() -> None:
+def test_a_completed_child_is_restored_and_undone() -> None:
     """From the last step to the first, and its end is told to its parent."""
     child = a_child(PolicySigned, PolicyFiled)
     child.tell(an_undo())
@@ -231,7 +231,7 @@ def test_an_undo_that_overtakes_the_start_is_a_tombstone() -> None:
 
 
 def test_a_child_that_was_cancelled_before_it_was_asked_to_is_undone() -> None:
-    """Its end and the undo cross on their way."""
+    """The report of its end and the undo cross."""
     parent = a_parent()
     parent.answer(ChildCompleted, step="insure")
     parent.answer(TripRefused)
@@ -294,7 +294,7 @@ def test_a_child_must_be_registered() -> None:
 
 
 def test_only_a_deadline_that_was_given_is_scaled() -> None:
-    """Asking again is no duration of the process."""
+    """The interval of asking again is not scaled."""
     given = Child("insure", saga=INSURE_TRIP, start=wanted, within=100.0).scaled(0.5)
     default = Child("insure", saga=INSURE_TRIP, start=wanted).scaled(0.5)
 

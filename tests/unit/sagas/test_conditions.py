@@ -43,7 +43,7 @@ def test_a_step_is_skipped_and_the_saga_goes_on() -> None:
 
 
 def test_a_step_whose_condition_holds_is_sent() -> None:
-    """The condition is asked when the saga gets there."""
+    """The condition is evaluated when the saga reaches the step."""
     turns = Turns(CONDITIONAL, STAY)
     turns.answer(FlightBooked)
     turns.answer(HotelBooked)
@@ -52,7 +52,7 @@ def test_a_step_whose_condition_holds_is_sent() -> None:
 
 
 def test_a_skipped_step_is_not_undone() -> None:
-    """Its participant hears nothing of the saga."""
+    """Its participant gets no message."""
     saga = a_trip(a_hotel(do=lambda trip: BookHotel(order_id=trip.order_id),
                           when=lambda trip: False), a_flight(), TICKET)  # fmt: skip
     turns = Turns(saga, DAY_TRIP)

@@ -31,13 +31,13 @@ SHOP = Participant("shop", topic="shop-events")
 
 
 def a_step(name: str = "pay", **fields: Any) -> Step[Any, Any]:
-    """A step that is as it should be, but for `fields`."""
+    """A valid step, except for `fields`."""
     right = {"do": charge, "done": PaymentCompleted, "within": 30.0, "undo": refund}
     return Step(name, to=SHOP, **{**right, **fields})
 
 
 def a_pivot(name: str = "pay", **fields: Any) -> Step[Any, Any]:
-    """A step that is waited for and cannot be undone."""
+    """A step with a reply that cannot be undone."""
     return a_step(name, **{"undo": None, "pivot": True, **fields})
 
 
@@ -96,14 +96,14 @@ def test_a_table_that_breaks_a_rule_is_refused(rule) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"attempts": 0}, {"backoff": -1.0}, {"factor": 0.5}, {"longest": -1}, {"jitter": 2}]
 )
-def test_a_retry_that_makes_no_sense_is_refused(wrong) -> None:
+def test_an_invalid_retry_policy_is_refused(wrong) -> None:
     """At once, and not at the first timeout."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Retry(**wrong)
 
 
 def test_durations_are_seconds() -> None:
-    """Whatever they are written in."""
+    """In any unit."""
     assert (90.0, 90.0, 5400.0) == (seconds(90.0), minutes(1.5), hours(1.5))
 
 
@@ -116,7 +116,7 @@ def test_backoff_grows_up_to_its_longest_and_ends_with_the_attempts() -> None:
 
 
 def test_jitter_differs_between_sagas_and_repeats_for_each() -> None:
-    """A thousand sagas do not knock together, and a replay waits the same."""
+    """A thousand sagas do not check_reachable together, and a replay waits the same."""
     retry = Retry(backoff=1.0, jitter=0.5)
     waits = [retry.wait_after(1, f"saga/{n}") for n in range(1000)]
 
@@ -126,7 +126,7 @@ def test_jitter_differs_between_sagas_and_repeats_for_each() -> None:
 
 
 def test_a_scaled_saga_has_every_duration_scaled() -> None:
-    """For demonstrations; all else stays."""
+    """For demonstrations; everything else stays the same."""
     scaled = PLACE_ORDER.scaled(0.1)
 
     assert [3.0, 1.0] == [row.within for row in scaled.rows if row.within]
@@ -153,7 +153,7 @@ def test_a_registry_begins_with_the_newest_version_and_keeps_the_old() -> None:
         registry.get("shop", 3)
 
 
-def test_a_registry_refuses_what_it_could_not_tell_apart() -> None:
+def test_a_registry_refuses_ambiguous_definitions() -> None:
     """Two of one version, and two sagas that one message starts."""
     with pytest.raises(DefinitionError, match="version 1 comes twice"):
         Registry([a_saga(a_step()), a_saga(a_step())])
@@ -162,7 +162,7 @@ def test_a_registry_refuses_what_it_could_not_tell_apart() -> None:
 
 
 def test_rows_name_the_start_they_are_for() -> None:
-    """In an annotation, at run time too: what is left out may be anything."""
+    """In an annotation, also at run time; omitted types are Any."""
     assert Step[OrderCreated, Any] == Step[OrderCreated]
     assert Each[OrderCreated, Any] == Each[OrderCreated]
     assert Saga[OrderCreated] != Saga[Any]

@@ -1,4 +1,4 @@
-"""Steps that are done by events: their participants act on what others have sent."""
+"""Steps done by events: their participants act on records of other services."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_an_event_that_never_comes_is_waited_for_once() -> None:
     assert ["RollbackStock", "RollbackPayment", "RollbackOrder"] == turns.sent[:3]
 
 
-def test_what_is_done_after_it_was_undone_is_undone_again() -> None:
+def test_a_step_done_after_its_undo_is_undone_again() -> None:
     """The first compensation may have come before there was anything to undo."""
     turns = Turns(CHOREOGRAPHED_ORDER, START)
     turns.time_out()
@@ -98,8 +98,8 @@ def test_a_step_that_follows_from_a_late_event_is_undone_too() -> None:
     assert ["RollbackPayment", "RollbackStock"] == turns.sent[-2:]
 
 
-def test_a_cancelled_order_is_undone_as_far_as_its_services_may_have_come() -> None:
-    """The stock service may act on a payment that the saga has not heard of."""
+def test_cancelling_undoes_every_step_that_may_have_been_done() -> None:
+    """The stock service may act on a payment whose reply has not arrived."""
     turns = Turns(CHOREOGRAPHED_ORDER, START)
     turns.tell(CancelSaga(order_id="o-1", by="me"))
 
@@ -116,7 +116,7 @@ def test_nothing_follows_from_a_step_that_has_failed() -> None:
 
 
 @pytest.mark.parametrize("late", [PaymentFailed, StockReservationFailed])
-def test_a_failure_that_comes_late_needs_no_compensation(late) -> None:
+def test_a_late_failure_needs_no_compensation(late) -> None:
     """Nothing was done."""
     turns = Turns(CHOREOGRAPHED_ORDER, START)
     turns.time_out()
@@ -136,8 +136,8 @@ def test_a_late_answer_to_a_command_is_only_ignored() -> None:
     assert [] == turns.sends[sent:]
 
 
-def test_an_order_of_choreographed_services_ends_and_the_books_are_right(tmp_path: Path) -> None:
-    """With the order service here, and the audit of what the database can know."""
+def test_an_order_of_choreographed_services_ends_consistently(tmp_path: Path) -> None:
+    """With the order service here, and the audit of the stored data."""
     with EmbeddedSystem(
         tmp_path, settings=SETTINGS, sagas=APP.sagas, services=APP.services
     ) as system:
@@ -179,7 +179,7 @@ def test_the_settings_choose_the_definition_and_the_roles() -> None:
         app_of(attrs.evolve(settings, app="examples.returns:APP"))
 
 
-def test_records_of_the_saga_hold_what_services_elsewhere_read(tmp_path: Path) -> None:
+def test_records_of_the_saga_have_the_fields_that_other_services_read(tmp_path: Path) -> None:
     """Order id and status, on the topic of each."""
     with EmbeddedSystem(
         tmp_path, settings=SETTINGS, sagas=APP.sagas, services=APP.services

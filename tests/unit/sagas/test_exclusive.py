@@ -1,4 +1,4 @@
-"""Exclusive sagas: those of one key run one after the other."""
+"""Exclusive sagas: sagas with the same key run one after the other."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.embedded import EmbeddedSystem, an_order
 
 CREATE, PAY, RESERVE, COMPLETE, NOTIFY = PLACE_ORDER.rows
 HERE = [each for each in APP.services if each.participant.name != "payments"]
-"""Without payments: the tests say when a payment is done."""
+"""Without payments: the tests send the replies of payments."""
 
 
 def exclusive(**fields: Any) -> Saga[OrderCreated]:
@@ -84,7 +84,7 @@ def test_sagas_of_one_key_run_one_after_the_other(system) -> None:
     assert [] == claims(system)
 
 
-def test_a_saga_that_fails_gives_the_lock_back(system) -> None:
+def test_a_failed_saga_releases_its_lock(system) -> None:
     system.put(an_order("A"), an_order("B"))
     system.put(PaymentFailed(order_id="A", code="declined"))
 
@@ -92,7 +92,7 @@ def test_a_saga_that_fails_gives_the_lock_back(system) -> None:
     assert "process payment" == waiting_for(system, "B")
 
 
-def test_a_crash_frees_nothing(system) -> None:
+def test_a_crash_releases_no_lock(system) -> None:
     system.put(an_order("A"), an_order("B"))
     for _ in range(3):
         system.restart()
@@ -103,7 +103,7 @@ def test_a_crash_frees_nothing(system) -> None:
     assert "process payment" == waiting_for(system, "B")
 
 
-def test_waiting_has_a_deadline_and_the_queue_forgets_who_left(tmp_path) -> None:
+def test_waiting_for_a_lock_has_a_deadline(tmp_path) -> None:
     with EmbeddedSystem(tmp_path, sagas=[exclusive()], services=HERE) as system:
         for order_id in "ABC":
             system.put(an_order(order_id))
@@ -117,7 +117,7 @@ def test_waiting_has_a_deadline_and_the_queue_forgets_who_left(tmp_path) -> None
         assert "C" not in claims(system)
 
 
-def test_a_duplicate_gets_no_lock_that_was_released(system) -> None:
+def test_a_duplicate_does_not_get_a_released_lock_again(system) -> None:
     system.put(an_order("A"))
     pay(system, "A")
     assert "COMPLETED" == system.status("A")

@@ -10,8 +10,8 @@ from tests.support.turns import Turns
 YEARS = 10 * 365 * 24 * 3600.0
 
 
-def turns_that_went_back(saga: Saga[Any]) -> Turns:
-    """A saga that began ten years ahead, at the time when the clock is right."""
+def saga_from_a_wrong_clock(saga: Saga[Any]) -> Turns:
+    """A saga that began while the clock was ten years ahead, with the right clock."""
     turns = Turns(saga, OrderCreated(order_id="o-1"), now=1000.0 + YEARS)
     turns.now = 1000.0
     return turns
@@ -19,7 +19,7 @@ def turns_that_went_back(saga: Saga[Any]) -> Turns:
 
 def test_a_far_deadline_is_set_anew_from_now() -> None:
     """The timer of the former one is stale, and the step times out as usual."""
-    turns = turns_that_went_back(PLACE_ORDER)
+    turns = saga_from_a_wrong_clock(PLACE_ORDER)
     turns.answer(RepairDeadlines, by="ann")
     assert turns.progress
 
@@ -32,7 +32,7 @@ def test_a_far_deadline_is_set_anew_from_now() -> None:
 def test_a_delay_and_the_deadline_of_the_saga_begin_anew() -> None:
     """Each by its own length."""
     saga = Saga("slow", 1, OrderCreated, [Delay("cool down", days(3))], deadline=days(9))
-    turns = turns_that_went_back(saga)
+    turns = saga_from_a_wrong_clock(saga)
     turns.answer(RepairDeadlines)
     assert turns.progress
 
@@ -40,7 +40,7 @@ def test_a_delay_and_the_deadline_of_the_saga_begin_anew() -> None:
     assert 1000.0 + days(9) == turns.progress.due
 
 
-def test_a_deadline_in_reach_is_kept() -> None:
+def test_a_regular_deadline_is_kept() -> None:
     """The command is ignored, with the reason."""
     turns = Turns(PLACE_ORDER, OrderCreated(order_id="o-1"))
     before = turns.progress

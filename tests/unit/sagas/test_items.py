@@ -1,4 +1,4 @@
-"""One step for each of many: at once, or one after another; undone whole."""
+"""A step for each item: at once, or one after another; all are undone together."""
 
 from typing import Any
 
@@ -162,7 +162,7 @@ def test_without_items_the_row_is_skipped() -> None:
     assert ["there are no items"] == notes
 
 
-def test_items_that_nobody_answers_for_are_told_and_done() -> None:
+def test_items_without_a_reply_are_done_when_sent() -> None:
     """As steps without `done` are."""
     told = a_seat(done=None, failed=None, within=None, undo=None, undone=None, needs_no_undo=True)
     saga = a_trip(Each("tell", over=lambda trip: trip.travellers, step=told, in_order=True), TICKET)
@@ -185,8 +185,8 @@ def test_items_are_known_when_the_saga_gets_there() -> None:
     assert (1, 1) == turns.progress.items
 
 
-def test_an_operator_puts_one_item_right() -> None:
-    """By its name; the others are not touched."""
+def test_an_operator_resolves_one_item() -> None:
+    """By its name; the others are not changed."""
     late = a_seat(undo=None, undone=None, failed=None)
     saga = a_trip(a_flight(), TICKET, Each("seats", over=lambda t: t.travellers, step=late))
     turns = begun(saga)
@@ -203,8 +203,8 @@ def test_an_operator_puts_one_item_right() -> None:
     assert "saga.completed" == turns.notes[-1].event
 
 
-def test_items_that_change_are_an_error() -> None:
-    """The saga would otherwise undo one that it never did."""
+def test_a_changed_number_of_items_is_an_error() -> None:
+    """Otherwise the saga could undo an item that it never did."""
     size = [3]
     seats = Each("seats", step=a_seat(), over=lambda trip: range(size[0]), in_order=True)
     turns = Turns(a_trip(seats, TICKET), START)
@@ -240,7 +240,7 @@ def a_row(step, over=lambda trip: trip.travellers) -> Each[Any, Any]:
 
 
 @pytest.mark.parametrize("rule", WRONG)
-def test_a_row_of_items_that_cannot_be_right_is_refused(rule) -> None:
+def test_an_invalid_row_of_items_is_refused(rule) -> None:
     """When it is built."""
     with pytest.raises(DefinitionError) as refused:
         WRONG[rule]()

@@ -1,4 +1,4 @@
-"""By how much a deadline is put off: outages overlap, last, repeat, and are very many."""
+"""By how much deadlines are put off, with overlapping, lasting, repeated and many outages."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +18,8 @@ def seconds_of(stretches, since: int, until: int) -> int:
 
 
 @given(STRETCHES, MOMENTS, MOMENTS)
-def test_what_overlaps_counts_once(stretches, since, until) -> None:
-    """In whatever order it is told, and however often."""
+def test_overlapping_outages_count_once(stretches, since, until) -> None:
+    """In any order, and any number of times."""
     spans = Spans()
     for begun, ended in [*stretches, *stretches]:
         spans.add(begun, ended)
@@ -28,8 +28,8 @@ def test_what_overlaps_counts_once(stretches, since, until) -> None:
 
 
 @given(STRETCHES, MOMENTS, st.integers(1, 4))
-def test_of_very_many_none_is_forgotten(stretches, since, most) -> None:
-    """Those that are close together become one: never less than there was, never more of them."""
+def test_of_very_many_outages_none_is_dropped(stretches, since, most) -> None:
+    """Close ones are joined: the total never shrinks, and the number is bounded."""
     spans = Spans(most)
     for begun, ended in stretches:
         spans.add(begun, ended)
@@ -48,7 +48,7 @@ def test_the_oldest_of_many_short_outages_still_counts() -> None:
     assert 500.0 == outages.length(0.0, 1e6)
 
 
-def test_two_that_last_and_overlap_count_once_and_up_to_the_grace() -> None:
+def test_two_lasting_outages_count_once_up_to_the_grace() -> None:
     """From the beginning of the first."""
     outages = Outages(grace=60.0)
     outages.begin("kafka", 10.0)
@@ -61,8 +61,8 @@ def test_two_that_last_and_overlap_count_once_and_up_to_the_grace() -> None:
     assert 60.0 == outages.length(0.0, 500.0)
 
 
-def test_a_pause_that_lasts_counts_whole() -> None:
-    """With those before it, for its service alone."""
+def test_a_lasting_pause_counts_completely() -> None:
+    """With earlier pauses, for its service alone."""
     outages = Outages(grace=1.0)
     for number in range(100):
         outages.paused("stock", 10.0 * number, 10.0 * number + 5)

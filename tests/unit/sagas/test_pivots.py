@@ -47,7 +47,7 @@ def at_pivot(*beside: Step[Any, Any]) -> Turns:
     return turns
 
 
-def test_a_pivot_that_is_out_cannot_be_cancelled() -> None:
+def test_a_saga_whose_pivot_was_sent_cannot_be_cancelled() -> None:
     """Nor when it is stuck: it may have happened."""
     turns = at_pivot()
     turns.answer(CancelSaga, by="ann", why="ill")
@@ -60,8 +60,8 @@ def test_a_pivot_that_is_out_cannot_be_cancelled() -> None:
     assert Status.NEEDS_ATTENTION == turns.status
 
 
-def test_a_pivot_that_is_stuck_is_settled_by_its_reply_or_by_a_person() -> None:
-    """A success goes on, a failure compensates, a person may say that it was done."""
+def test_a_stuck_pivot_is_settled_by_its_reply_or_an_operator() -> None:
+    """A success continues, a failure compensates, an operator may skip it."""
     done, failed, said = at_pivot(), at_pivot(), at_pivot()
     for turns in (done, failed, said):
         turns.time_out()
@@ -83,7 +83,7 @@ def test_a_pivot_that_fails_compensates() -> None:
     assert "CancelFlight" == turns.sent[-1]
 
 
-def test_what_is_sent_with_the_pivot_cannot_turn_the_saga_back() -> None:
+def test_a_step_sent_with_the_pivot_cannot_compensate_the_saga() -> None:
     """It gets stuck when it times out, whether the pivot was answered or not."""
     hotel = a_hotel(do=send_ticket, failed=None)
     for answered in (True, False):
@@ -98,8 +98,8 @@ def test_what_is_sent_with_the_pivot_cannot_turn_the_saga_back() -> None:
         assert 1 == len(turns.ignored)
 
 
-def test_what_is_sent_with_a_pivot_that_fails_is_undone() -> None:
-    """Also what is stuck."""
+def test_steps_sent_with_a_failed_pivot_are_undone() -> None:
+    """Also stuck ones."""
     turns = at_pivot(a_hotel(do=send_ticket, failed=None))
     turns.time_out()
     turns.answer(TicketFailed)
@@ -124,7 +124,7 @@ def test_a_pivot_with_an_undo_is_undone_before_what_comes_before_it() -> None:
 
 
 def test_a_failure_after_the_pivot_is_retried_and_never_undone() -> None:
-    """With the backoff of the step; then a person decides, and a late success still counts."""
+    """With the backoff of the step; then an operator decides, and a late success counts."""
     turns = Turns(LIMITED, START)
     turns.answer(FlightBooked)
     turns.answer(TicketSent)
@@ -169,7 +169,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("rule", WRONG)
-def test_a_pivot_that_cannot_be_right_is_refused(rule) -> None:
+def test_an_invalid_pivot_is_refused(rule) -> None:
     """When the definition is built, with the reason."""
     with pytest.raises(DefinitionError) as refused:
         WRONG[rule]()
@@ -177,7 +177,7 @@ def test_a_pivot_that_cannot_be_right_is_refused(rule) -> None:
     assert rule in str(refused.value)
 
 
-def test_a_pivot_may_have_company_that_cannot_fail() -> None:
+def test_a_step_beside_a_pivot_must_not_fail() -> None:
     """It is retried until it succeeds."""
     patient = a_hotel(do=book_flight, failed=None, undo=None, undone=None, retry=Retry(attempts=2))
     turns = Turns(a_trip(Parallel(Step("tell", to=DESK, do=send_ticket, pivot=True), patient)))

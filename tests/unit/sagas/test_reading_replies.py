@@ -44,7 +44,7 @@ def last(turns: Turns, kind: type[M]) -> M:
 
 
 def test_a_command_a_compensation_and_a_notice_read_earlier_replies() -> None:
-    """Each gets the typed reply of the step that it asks for."""
+    """Each gets the typed reply of the named step."""
     turns = Turns(READING, START)
     turns.answer(FlightBooked, booking="F7")
     turns.answer(HotelRefused)
@@ -75,7 +75,7 @@ def test_a_step_without_an_answer_has_no_reply() -> None:
 
 
 def test_a_definition_that_reads_nothing_stores_nothing() -> None:
-    """What is not used costs nothing."""
+    """So that unused replies cost nothing."""
     turns = Turns(a_trip(a_flight(undo=lambda trip: CancelHotel(order_id=trip.order_id)), TICKET))
     turns.tell(START)
     turns.answer(FlightBooked, booking="F7")
@@ -116,7 +116,7 @@ def test_the_items_of_a_row_have_replies_of_their_own() -> None:
     assert ["2A", "1A", "0A"] == [s.message.seat for s in turns.sends[-3:]]  # type: ignore[attr-defined]
 
 
-def test_a_reply_that_there_is_not_is_an_error_that_names_the_step() -> None:
+def test_a_missing_reply_is_an_error_that_names_the_step() -> None:
     """Skipped, ambiguous, of no step, not stored, of another step."""
     turns = Turns(CONDITIONAL, TripWanted(order_id="T-1"))
     turns.answer(FlightBooked, booking="F7")
@@ -167,7 +167,7 @@ READS = {
 
 
 @pytest.mark.parametrize("rule", READS)
-def test_a_function_that_cannot_be_right_is_refused(rule) -> None:
+def test_an_invalid_function_is_refused(rule) -> None:
     """When the definition is built, with the step and what is accepted."""
     with pytest.raises(DefinitionError) as refused:
         READS[rule]()

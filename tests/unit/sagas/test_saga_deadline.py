@@ -43,8 +43,8 @@ def test_before_the_pivot_it_compensates() -> None:
 
 
 @pytest.mark.parametrize("replies", [(FlightBooked,), (FlightBooked, TicketSent)])
-def test_when_the_pivot_may_have_happened_the_saga_goes_on(replies) -> None:
-    """It says once that its deadline passed."""
+def test_after_the_pivot_the_saga_continues(replies) -> None:
+    """The history notes once that the deadline passed."""
     turns = Turns(LIMITED, START)
     for reply in replies:
         turns.answer(reply)
@@ -59,7 +59,7 @@ def test_when_the_pivot_may_have_happened_the_saga_goes_on(replies) -> None:
     assert 1 == sum(note.event == "saga.deadline_passed" for note in turns.notes)
 
 
-def test_it_is_kept_over_a_restart_and_means_nothing_after_a_turn() -> None:
+def test_it_survives_a_restart_and_ends_with_the_compensation() -> None:
     """A saga that is compensated already is not compensated again; its timer is stale."""
     turns = Turns(LIMITED, START)
     assert turns.progress

@@ -38,11 +38,11 @@ def test_a_shape_is_read_as_it_was_written() -> None:
 
 
 def test_the_fingerprint_of_the_shipped_saga_stays_the_same() -> None:
-    """If it differs, every database there is refuses to start: give the saga a new version."""
+    """If it differs, every existing database refuses to start: give the saga a new version."""
     assert "998030b3b34c52fe" == fingerprint_of(shape_of(PLACE_ORDER))
 
 
-def test_swapped_steps_are_named_with_what_they_were() -> None:
+def test_swapped_steps_are_named_with_their_former_shape() -> None:
     assert [
         "step 2: was 'process payment', stage 2, to payments, done PaymentCompleted, "
         "failed PaymentFailed, undone PaymentRolledBack, undo, is 'reserve stock', stage 2, "
@@ -55,7 +55,7 @@ def test_swapped_steps_are_named_with_what_they_were() -> None:
     ] == changes(CREATE, RESERVE, PAY, COMPLETE, NOTIFY)
 
 
-def test_a_step_that_changed_is_told_by_what_changed() -> None:
+def test_a_changed_step_is_described_by_its_changes() -> None:
     no_undo = RESERVE.changed(undo=None, undone=None, needs_no_undo=True)
 
     assert [
@@ -63,7 +63,7 @@ def test_a_step_that_changed_is_told_by_what_changed() -> None:
     ] == changes(CREATE, PAY, no_undo, COMPLETE, NOTIFY)
 
 
-def test_steps_that_are_sent_together_are_another_shape() -> None:
+def test_a_parallel_group_is_another_shape() -> None:
     assert [
         "step 3, 'reserve stock': was stage 3, is stage 2",
         "step 4, 'complete order': was stage 4, is stage 3",
@@ -71,7 +71,7 @@ def test_steps_that_are_sent_together_are_another_shape() -> None:
     ] == changes(CREATE, Parallel(PAY, RESERVE), COMPLETE, NOTIFY)
 
 
-def test_a_step_more_and_a_step_less() -> None:
+def test_an_added_and_a_removed_step_are_named() -> None:
     assert [
         "step 5: was 'notify customer', stage 5, to notifications, waits for no reply, is none"
     ] == changes(CREATE, PAY, RESERVE, COMPLETE)

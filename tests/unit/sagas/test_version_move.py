@@ -39,7 +39,7 @@ class FraudChecked(Message):
 
 
 class ForgetCheck(Message):
-    """The check is not needed."""
+    """The compensation of the check."""
 
 
 CHECK: Step[OrderCreated, Any] = Step(
@@ -180,7 +180,7 @@ def test_a_step_that_is_done_gets_the_undo_that_the_new_version_has() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_saga_that_cannot_go_on_as_it_is_cannot_be_moved(steps, mapping, reason) -> None:
+def test_a_saga_whose_current_step_differs_cannot_be_moved(steps, mapping, reason) -> None:
     rows = [attrs_with(RESERVE, **step[1]) if isinstance(step, tuple) else step for step in steps]
 
     with pytest.raises(CannotMoveError) as refused:
@@ -214,7 +214,7 @@ def test_a_saga_that_is_compensated_goes_on_undoing() -> None:
     assert "create order" == turns.sends[-1].message.step
 
 
-def test_the_way_back() -> None:
+def test_a_saga_is_moved_back() -> None:
     target = version_2(
         CREATE, CHECK, attrs_with(PAY, name="charge"), RESERVE, COMPLETE, NOTIFY,
         renamed={"process payment": "charge"}, added=["check fraud"],
@@ -246,7 +246,7 @@ def test_the_way_back() -> None:
         ),
     ],
 )
-def test_a_mapping_that_leaves_something_open_is_refused(mapping, reason) -> None:
+def test_an_incomplete_mapping_is_refused(mapping, reason) -> None:
     target = version_2(CREATE, CHECK, PAY, RESERVE, COMPLETE, NOTIFY, **mapping)
 
     with pytest.raises(DefinitionError) as refused:

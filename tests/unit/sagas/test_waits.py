@@ -52,7 +52,7 @@ def test_a_delay_ends_by_itself() -> None:
 
 
 def test_an_approval_lets_the_saga_go_on() -> None:
-    """It needs no saga id and no attempt."""
+    """Without a saga id and an attempt."""
     turns = cooled()
     turns.answer(TripApproved)
 
@@ -123,7 +123,7 @@ def test_a_saga_can_be_cancelled_while_it_waits() -> None:
 
 
 def test_a_wait_after_the_pivot_needs_attention_and_can_be_resumed() -> None:
-    """It is never undone; resuming waits again, and a late answer is still taken."""
+    """It is never undone; resuming waits again, and a late answer is still accepted."""
     signed: Wait[TripWanted] = Wait("signature", for_=TripApproved, within=hours(1))
     turns = Turns(a_trip(a_flight(), TICKET, signed), START)
     turns.answer(FlightBooked)
@@ -184,7 +184,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("rule", WRONG)
-def test_a_wait_that_cannot_be_right_is_refused(rule) -> None:
+def test_an_invalid_wait_is_refused(rule) -> None:
     """When it is built."""
     with pytest.raises(DefinitionError) as refused:
         WRONG[rule]()

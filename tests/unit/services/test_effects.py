@@ -1,4 +1,4 @@
-"""What a service with an outside call has to say, and what it gets for it."""
+"""Declarations and behaviour of a service with an external call."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def a_service(**given: Any) -> type[EffectService]:
 
 
 class Local:
-    """A client that is called inside the batch, and answers as it is told."""
+    """A client that is called inside the batch, with given outcomes."""
 
     local = True
 
@@ -137,8 +137,8 @@ def test_a_duplicate_gets_the_first_reply_and_makes_no_call() -> None:
         (NoAnswer(), "outcome_unknown", "undo, outcome unknown: the provider gave no answer"),
     ],
 )
-def test_an_undo_that_does_not_succeed_stays_owed(outcome, code, reason) -> None:
-    """The saga's retry repeats it; meanwhile the effect says why."""
+def test_a_failed_undo_stays_pending(outcome, code, reason) -> None:
+    """The saga's retry repeats it; meanwhile the effect has the cause."""
     desk = Desk(Local(LabelBought(order_id="o"), outcome, None))
     desk.tell(BuyLabel(order_id="o"))
     refused = desk.tell(VoidLabel(order_id="o", attempt=1))
@@ -175,8 +175,8 @@ def test_an_undo_that_is_answered_later_is_answered_once() -> None:
         ),
     ],
 )
-def test_a_wrong_result_is_an_unknown_outcome_that_says_what_is_wrong(returned, error) -> None:
-    """The other system may have done its work: the effect stays owed."""
+def test_an_invalid_result_is_an_unknown_outcome_with_its_error(returned, error) -> None:
+    """The other system may have acted: the effect stays pending."""
     desk = Desk(lambda key: returned)
     (call,) = desk.tell(BuyLabel(order_id="o")).calls
     result = perform(call)

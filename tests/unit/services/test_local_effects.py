@@ -1,4 +1,4 @@
-"""What a service with data of its own has to say, and what it gets for it."""
+"""Declarations and behaviour of a service with local data."""
 
 from typing import Any
 
@@ -94,14 +94,14 @@ BACK = BringBack(order_id="L-1")
 
 
 def test_a_command_stores_the_entity_and_is_answered_from_it() -> None:
-    """A repeated one gets the same reply, whatever it says."""
+    """A repeated one gets the same reply, also with other content."""
     known, replies = handled(Library, LEND, replace(LEND, title="other"))
 
     assert Loan(order_id="L-1", status="DONE", title="novel", shelf=7) == known
     assert [LENT, LENT] == replies
 
 
-def test_without_a_rule_of_its_own_it_stores_the_fields_of_the_command() -> None:
+def test_without_make_it_stores_the_fields_of_the_command() -> None:
     """Those of the same names."""
     known, replies = handled(Plain, LEND)
 
@@ -109,8 +109,8 @@ def test_without_a_rule_of_its_own_it_stores_the_fields_of_the_command() -> None
     assert [BookLent(order_id="L-1", title="novel")] == replies
 
 
-def test_a_refusal_is_remembered() -> None:
-    """And nothing is undone after it."""
+def test_a_refusal_is_stored() -> None:
+    """Nothing is undone after it."""
     atlas = LendBook(order_id="L-1", title="atlas")
     refused = BookNotLent(order_id="L-1", code="reference_only", reason="it stays here")
     known, replies = handled(Library, atlas, atlas, BACK)
@@ -119,7 +119,7 @@ def test_a_refusal_is_remembered() -> None:
     assert "FAILED" == known.status
 
 
-def test_an_undo_gives_everything_back_once() -> None:
+def test_an_undo_takes_effect_once() -> None:
     """A command that comes later is refused."""
     known, replies = handled(Library, LEND, BACK, BACK, LEND)
 
@@ -130,7 +130,7 @@ def test_an_undo_gives_everything_back_once() -> None:
 
 
 def test_an_undo_that_overtakes_its_command_blocks_it() -> None:
-    """By what it stores."""
+    """By the stored entity."""
     known, replies = handled(Library, BACK, LEND)
 
     assert ("BLOCKED", "") == (known.status, known.title)
@@ -147,7 +147,7 @@ def test_a_status_of_its_own_counts_as_done() -> None:
     assert "UNDONE" == known.status
 
 
-def test_a_subclass_takes_back_in_its_own_way_and_keeps_the_handlers() -> None:
+def test_a_subclass_may_override_take_back() -> None:
     """Those of its base class."""
     known, _ = handled(Branch, LEND, RenewLoan(order_id="L-1"), BACK)
 
@@ -180,7 +180,7 @@ GIVEN: dict[str, Any] = {
         ({"undo": BringBack, "undone": BroughtBack}, "so it needs `failed`"),
     ],
 )
-def test_what_is_missing_is_told_when_the_class_is_made(given: Any, problem: str) -> None:
+def test_missing_declarations_are_reported_when_the_class_is_made(given: Any, problem: str) -> None:
     """With the name of the service."""
     parts = {name: value for name, value in {**GIVEN, **given}.items() if value}
 
@@ -207,7 +207,7 @@ def test_a_definition_takes_the_class_of_a_service_for_its_participant() -> None
 
 
 @pytest.mark.parametrize("given", [Lending, "library", int])
-def test_what_is_no_participant_is_refused(given: Any) -> None:
+def test_anything_but_a_participant_is_refused(given: Any) -> None:
     """A class without one, or anything else."""
     with pytest.raises(DefinitionError, match="is no participant: `to` must be a Participant, or"):
         Step("lend", to=given, do=LendBook, pivot=True)

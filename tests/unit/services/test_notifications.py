@@ -1,4 +1,4 @@
-"""A customer is told once, is tried again when that fails, and not for ever."""
+"""A customer is notified once; failures are retried a limited number of times."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ FAILED = NotificationSent(order_id="o", error="the mail server is away")
 
 
 class Letterbox:
-    """A channel that keeps what it is given, and that is reached as the test says."""
+    """A channel that stores its notifications, and fails as the test decides."""
 
     name = "letterbox"
 
@@ -50,7 +50,7 @@ class Customer:
             self.tell(message)
 
     def tell(self, message: Message) -> Answer:
-        """What the service answers; it is stored, and calls are left to the test."""
+        """Return the service's answer; its entities are stored, its calls are left to the test."""
         handler = self.service.handlers[type(message)]
         answer = handler(self.service, self.known, message, self.now)
         for write in answer.writes:
@@ -75,22 +75,22 @@ class Customer:
         ),
     ],
 )
-def test_the_customer_is_told_how_the_order_ended(event: Message, text: str) -> None:
+def test_the_customer_is_notified_of_the_end_of_the_order(event: Message, text: str) -> None:
     customer = Customer(event, local=True)
 
     assert [text] == customer.letterbox.letters
     assert Notification.SENT == customer.status
 
 
-def test_an_end_that_is_told_again_is_not_told_the_customer_again() -> None:
-    """Whatever else it says: the first counts."""
+def test_a_repeated_end_is_not_notified_again() -> None:
+    """Also with other content: the first one counts."""
     customer = Customer(COMPLETED, COMPLETED, CANCELLED, local=True)
 
     assert ["Your order o is complete."] == customer.letterbox.letters
 
 
-def test_a_channel_outside_is_used_after_the_commit() -> None:
-    """What is owed is stored first, so that a crash forgets nothing."""
+def test_an_external_channel_is_used_after_the_commit() -> None:
+    """The pending notification is stored first, so that a crash loses nothing."""
     customer = Customer()
     (call,) = customer.tell(COMPLETED).calls
 
@@ -100,14 +100,14 @@ def test_a_channel_outside_is_used_after_the_commit() -> None:
     assert SENT == call.then(None, None)
 
 
-def test_what_was_sent_is_counted_once() -> None:
+def test_a_sent_notification_is_counted_once() -> None:
     customer = Customer(COMPLETED, SENT, SENT)
 
     assert customer.known
     assert (Notification.SENT, 1) == (customer.status, customer.known.sends)
 
 
-def test_a_failure_is_tried_again_further_and_further_apart() -> None:
+def test_a_failure_is_retried_with_growing_waits() -> None:
     customer = Customer(COMPLETED)
     waits = [customer.tell(FAILED).later[0][0] for _ in range(ATTEMPTS - 1)]
 
@@ -118,7 +118,7 @@ def test_a_failure_is_tried_again_further_and_further_apart() -> None:
 
 
 def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
-    """A shard that comes back is no reason to try a mail server earlier."""
+    """A regained shard does not retry a mail server earlier."""
     customer = Customer(COMPLETED, FAILED, FAILED)
     failed = customer.known
 
@@ -133,8 +133,8 @@ def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
     assert failed == customer.known
 
 
-def test_a_restart_tries_at_once_what_failed_before_it() -> None:
-    """The cause may have been mended by the very restart."""
+def test_a_restart_retries_failed_notifications_at_once() -> None:
+    """The restart may have fixed the cause."""
     customer = Customer(COMPLETED, FAILED)
     nobody: Any = None
     customer.service.receive_other(UseClient(customer.letterbox, customer.now + 0.1), nobody)
@@ -157,7 +157,7 @@ def test_a_timer_of_an_earlier_attempt_is_ignored() -> None:
     assert 1 == len(customer.tell(NotificationDue(order_id="o", attempts=2)).calls)
 
 
-def test_in_the_end_it_is_given_up_and_stays_visible() -> None:
+def test_after_the_last_attempt_it_stays_failed() -> None:
     customer = Customer(COMPLETED, *[FAILED] * ATTEMPTS)
 
     assert customer.known
@@ -168,6 +168,6 @@ def test_in_the_end_it_is_given_up_and_stays_visible() -> None:
     assert () == customer.tell(NotificationOwed(order_id="o")).calls
 
 
-def test_nothing_is_owed_for_an_order_that_nobody_knows() -> None:
+def test_an_unknown_order_has_no_pending_notification() -> None:
     assert () == Customer().tell(NotificationOwed(order_id="o")).calls
     assert () == Customer().tell(SENT).writes

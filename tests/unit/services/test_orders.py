@@ -1,4 +1,4 @@
-"""An order is kept once, and ends once."""
+"""An order is stored once, and ends once."""
 
 from typing import ClassVar
 
@@ -41,7 +41,7 @@ class Books:
             self.tell(message)
 
     def tell(self, message: Message) -> Answer:
-        """What the service answers; it is stored."""
+        """Return the service's answer; its entities are stored."""
         handler = self.service.handlers[type(message)]
         answer = handler(self.service, self.order, message, 1000.0)
         for write in answer.writes:
@@ -55,15 +55,15 @@ class Books:
         return self.order.status if self.order else None
 
 
-def test_an_order_is_kept_with_what_it_costs() -> None:
+def test_an_order_is_stored_with_its_amount() -> None:
     books = Books(CREATED)
 
     assert books.order
     assert (Order.CREATED, 300, "c") == (books.status, books.order.amount, books.order.customer_id)
 
 
-def test_an_order_that_comes_again_changes_nothing() -> None:
-    """Nor does one of only an id, as services written elsewhere send."""
+def test_a_repeated_order_changes_nothing() -> None:
+    """Nor does one with only an id, as other services send it."""
     books = Books(CREATED)
 
     assert () == books.tell(CREATED).writes
@@ -91,20 +91,20 @@ def test_an_order_with_other_content_is_refused() -> None:
         ((CREATED, COMPLETED, ROLL_BACK), Order.COMPLETED),
     ],
 )
-def test_an_order_ends_once_in_whatever_order_things_come(
+def test_an_order_ends_once_in_any_order_of_messages(
     messages: tuple[Message, ...], status: str
 ) -> None:
     assert status == Books(*messages).status
 
 
 @pytest.mark.parametrize("end", [ROLL_BACK, COMPLETED, CANCELLED])
-def test_an_order_that_ended_before_it_came_is_refused(end: Message) -> None:
-    """Else its saga would begin, and take money for it."""
+def test_an_order_that_ended_before_its_creation_is_refused(end: Message) -> None:
+    """Otherwise its saga would begin, and charge the customer."""
     with pytest.raises(OrderConflictError):
         Books(end, CREATED)
 
 
-def test_the_reason_of_a_cancellation_is_kept() -> None:
+def test_the_reason_of_a_cancellation_is_stored() -> None:
     books = Books(CREATED, CANCELLED)
 
     assert books.order

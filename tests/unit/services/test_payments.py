@@ -1,4 +1,4 @@
-"""Money moves once, whatever comes twice, late, or in the wrong order."""
+"""Charges and refunds are made once, with repeated, late and reordered messages."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ NOW = 1000.0
 
 
 class Provider:
-    """A provider that answers as it is told, here or outside, and remembers what it was asked."""
+    """A local or external provider with given answers, which records its requests."""
 
     def __init__(self, *outcomes: Outcome, local: bool = False) -> None:
         self.local = local
@@ -64,7 +64,7 @@ class Desk:
         return answer
 
     def settle(self, answer: Answer, error: BaseException | None = None) -> Answer:
-        """Make the one call of an answer, and bring back what came of it."""
+        """Make the only call of an answer, and return its outcome to the service."""
         (call,) = answer.calls
         return self.tell(call.then(None, error) if error else call.then(call.make(), None))
 
@@ -103,7 +103,7 @@ def test_a_duplicate_command_gets_the_first_answer_and_charges_nothing() -> None
 
 
 def test_a_declined_payment_stays_declined() -> None:
-    """Asking again does not change the provider's mind."""
+    """A repeated command is not sent to the provider."""
     desk = Desk(SimulatedGateway(decline_above=100))
     first = desk.tell(charge())
 
@@ -148,14 +148,14 @@ def test_a_charge_after_its_refund_is_refused() -> None:
     assert (Payment.REFUNDED, 1, 1) == desk.state
 
 
-def test_a_payment_of_nothing_is_a_payment() -> None:
-    """An order worth nothing is a valid order."""
+def test_a_payment_of_0_is_valid() -> None:
+    """An order with an amount of 0 is valid."""
     desk = Desk()
 
     assert [PaymentCompleted] == kinds(desk.tell(charge(amount=0)))
 
 
-def test_a_provider_outside_is_called_after_the_intention_is_written() -> None:
+def test_an_external_provider_is_called_after_the_commit() -> None:
     """The batch stores PENDING and answers nothing; the outcome brings the answer."""
     desk = Desk(provider := Provider(Approved("ch_7")))
     asked = desk.tell(charge())
@@ -224,8 +224,8 @@ def test_a_refund_while_the_charge_is_under_way_waits_for_its_outcome(outcome, s
     assert state == desk.state
 
 
-def test_a_charge_command_during_a_refund_is_owed_no_answer() -> None:
-    """The saga has turned round; the answer to its undo is all that it waits for."""
+def test_a_charge_command_during_a_refund_gets_no_reply() -> None:
+    """The saga is compensating, and only waits for the reply to its undo."""
     desk = Desk(Provider())
     desk.settle(desk.tell(charge()))
     desk.tell(refund())
@@ -248,7 +248,7 @@ def test_a_refund_asked_for_twice_counts_once() -> None:
 
 
 def test_a_slow_provider_answers_later() -> None:
-    """Its answer comes back as a message; the state says meanwhile that it is owed."""
+    """Its answer arrives as a message; meanwhile the payment is pending."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), local=True))
     asked = desk.tell(charge())
     ((seconds, outcome),) = asked.later
@@ -260,8 +260,8 @@ def test_a_slow_provider_answers_later() -> None:
     assert (Payment.COMPLETED, 1, 0) == desk.state
 
 
-def test_a_silent_provider_leaves_no_trace_until_it_was_reached() -> None:
-    """Nothing is known and nothing owed, so an undo blocks the payment."""
+def test_a_silent_provider_leaves_no_stored_payment() -> None:
+    """Nothing is stored, so an undo blocks the payment."""
     desk = Desk(SimulatedGateway(silence=Silence(rate=1.0, attempts=9)))
     silent = desk.tell(charge())
 
@@ -273,8 +273,8 @@ def test_a_silent_provider_leaves_no_trace_until_it_was_reached() -> None:
 
 
 @pytest.mark.parametrize("asked_before", [1, 2], ids=["charge owed", "refund owed"])
-def test_a_restart_asks_again_what_was_asked_and_not_answered(asked_before) -> None:
-    """With the same idempotency key, and the answer goes to whoever waits."""
+def test_a_restart_repeats_unanswered_calls(asked_before) -> None:
+    """With the same idempotency key; the newest command gets the reply."""
     desk = Desk(provider := Provider())
     desk.tell(charge())
     if asked_before == 2:
@@ -288,7 +288,7 @@ def test_a_restart_asks_again_what_was_asked_and_not_answered(asked_before) -> N
 
 
 def test_an_undo_reaches_a_provider_that_is_silent_only_at_first() -> None:
-    """What asks for the lost outcome of a charge counts its attempts, as the charge itself did."""
+    """Calls for the lost outcome of a charge count as its attempts."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), local=True))
     desk.tell(charge(3))
     gateway = SimulatedGateway(silence=Silence(rate=1.0, attempts=2))
@@ -301,13 +301,13 @@ def test_an_undo_reaches_a_provider_that_is_silent_only_at_first() -> None:
 
 
 @pytest.mark.parametrize("message", [PaymentOwed(order_id="o"), PaymentSettled(order_id="o")])
-def test_an_outcome_for_nobody_changes_nothing(message) -> None:
-    """Late outcomes of what is settled, or was never asked."""
+def test_an_outcome_without_a_pending_payment_changes_nothing(message) -> None:
+    """Late outcomes of settled payments, or of unknown ones."""
     assert Answer() == Desk().tell(message)
 
 
-def test_a_provider_that_says_nothing_to_a_known_charge_leaves_it_pending() -> None:
-    """The newest command is remembered: a restart asks for that."""
+def test_a_known_charge_without_an_answer_stays_pending() -> None:
+    """The newest command is stored, and a restart answers it."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), NoAnswer(), local=True))
     desk.tell(charge(1))
     desk.tell(charge(2))

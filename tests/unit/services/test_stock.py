@@ -1,4 +1,4 @@
-"""Goods are held for one order at a time, all of them or none, and come back exactly."""
+"""Reservations hold all goods of an order or none, and release exactly those."""
 
 from order_sagas.actors.entities import Reservation, StockLevel, StockLoad
 from order_sagas.actors.messages import (
@@ -58,7 +58,7 @@ def kinds(answer: Answer) -> list[type[Message]]:
 
 
 def test_all_lines_are_held_or_none() -> None:
-    """One that is short keeps the others from being touched."""
+    """If one line is short, none is reserved."""
     warehouse = Warehouse(PEN=5, INK=1)
 
     answer = warehouse.tell(reserve(PEN=2, INK=2))
@@ -77,7 +77,7 @@ def test_a_sku_on_two_lines_needs_their_sum() -> None:
     assert (5, 0, 5) == warehouse.level("PEN")
 
 
-def test_the_last_one_goes_to_one_order() -> None:
+def test_the_last_piece_is_reserved_once() -> None:
     """Never below zero."""
     warehouse = Warehouse(PEN=1)
 
@@ -89,7 +89,7 @@ def test_the_last_one_goes_to_one_order() -> None:
 
 
 def test_a_duplicate_command_gets_the_first_answer() -> None:
-    """Held once; and refused it stays, even when goods have come since."""
+    """It is reserved once; a refusal stays, even if stock has arrived since."""
     warehouse = Warehouse(PEN=5)
     held = [warehouse.tell(reserve(PEN=2)) for _ in range(2)]
     refused = [warehouse.tell(reserve("other", PEN=9)), Answer()]
@@ -102,7 +102,7 @@ def test_a_duplicate_command_gets_the_first_answer() -> None:
     assert (93, 2, 95) == warehouse.level("PEN")
 
 
-def test_a_release_gives_back_exactly_what_was_held_and_once() -> None:
+def test_a_release_returns_exactly_the_held_goods_once() -> None:
     """Also of a SKU on two lines."""
     warehouse = Warehouse(PEN=9, INK=9)
     lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in (("PEN", 2), ("INK", 1), ("PEN", 3)))
@@ -128,8 +128,8 @@ def test_a_release_that_overtakes_its_reservation_blocks_it() -> None:
     assert (5, 0, 5) == warehouse.level("PEN")
 
 
-def test_a_quantity_below_zero_takes_nothing_from_nobody() -> None:
-    """It would put goods on the shelf that are not there."""
+def test_a_negative_quantity_is_refused() -> None:
+    """It would increase the stock."""
     warehouse = Warehouse(PEN=5)
 
     assert [StockReservationFailed] == kinds(warehouse.tell(reserve(PEN=-3)))
@@ -142,7 +142,7 @@ def test_an_order_without_lines_is_held_at_once() -> None:
 
 
 def test_a_silent_warehouse_answers_the_next_attempt() -> None:
-    """And has held nothing meanwhile."""
+    """It has reserved nothing meanwhile."""
     warehouse = Warehouse(PEN=5)
     warehouse.service.receive_other(UseClient(Silence(rate=1.0, attempts=1)), None)
     wanted = (OrderLine(sku="PEN", quantity=1),)
@@ -154,7 +154,7 @@ def test_a_silent_warehouse_answers_the_next_attempt() -> None:
 
 
 def test_levels_come_back_after_a_restart() -> None:
-    """All of those that the warehouse owns, and no others."""
+    """All levels of the warehouses of its shards, and no others."""
     warehouse = Warehouse(PEN=5)
     restored = StockLevel(warehouse="main", sku="INK", on_hand=1, loaded=1)
     warehouse.service.receive_other(RestoreEntities([restored]), None)

@@ -1,4 +1,4 @@
-"""The runs that share a log directory: their folders, locks, cards and sockets."""
+"""The runs that share a log directory: their folders, locks, registrations and sockets."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from order_sagas.system.settings import Settings
 from order_sagas.system.supervision.control_client import ask_status
 from order_sagas.system.supervision.control_socket import bind_control_socket
 from order_sagas.system.supervision.run_registry import (
-    CARD,
     LONGEST,
+    REGISTRATION,
     SOCKET,
     own_run,
-    remove_card,
+    remove_registration,
     runs_of,
     socket_places,
-    write_card,
+    write_registration,
 )
 
 
@@ -54,15 +54,15 @@ def test_a_number_is_taken_until_the_last_process_of_a_run_has_ended(settings: S
     assert (2, 1) == (while_it_lives.number, when_it_has_ended.number)
 
 
-def test_a_folder_that_others_could_enter_is_closed_to_them(settings: Settings) -> None:
-    """An earlier version made it."""
+def test_a_folder_open_to_others_is_made_private(settings: Settings) -> None:
+    """Such as one of an earlier version."""
     (settings.log_dir / "run" / "1").mkdir(parents=True, mode=0o755)
     with own_run(settings) as run:
         assert 0o700 == stat.S_IMODE(run.folder.stat().st_mode)
 
 
-def test_a_folder_that_leads_elsewhere_is_passed_over(settings: Settings, tmp_path: Path) -> None:
-    """Whoever may write to the log directory does not choose where sockets are made."""
+def test_a_link_in_place_of_a_folder_is_skipped(settings: Settings, tmp_path: Path) -> None:
+    """So that a user who may write to the log directory cannot choose where sockets are made."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     elsewhere.chmod(0o755)  # whatever the umask is
@@ -75,12 +75,12 @@ def test_a_folder_that_leads_elsewhere_is_passed_over(settings: Settings, tmp_pa
 
 
 def test_runs_are_found_by_their_database(settings: Settings, tmp_path: Path) -> None:
-    """As long as their cards are there."""
+    """As long as their registrations exist."""
     other = Settings(database=f"sqlite:///{tmp_path / 'other.db'}", log_dir=settings.log_dir)
     with own_run(settings) as run:
-        write_card(run, settings, run.folder / SOCKET)
+        write_registration(run, settings, run.folder / SOCKET)
         found, others = runs_of(settings), runs_of(other)
-        remove_card(run)
+        remove_registration(run)
         left = runs_of(settings)
 
     assert [(1, os.getpid(), run.folder / SOCKET)] == [
@@ -91,24 +91,24 @@ def test_runs_are_found_by_their_database(settings: Settings, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "card", ["", "[]", "{}", '{"database": 7}', '{"pid": 1, "database": "x", "socket": 2}']
+    "registration", ["", "[]", "{}", '{"database": 7}', '{"pid": 1, "database": "x", "socket": 2}']
 )
-def test_a_broken_card_is_passed_over(settings: Settings, card: str) -> None:
+def test_a_broken_registration_is_skipped(settings: Settings, registration: str) -> None:
     """It is being written, or was written by another version."""
     folder = settings.log_dir / "run" / "1"
     folder.mkdir(parents=True)
-    (folder / CARD).write_text(card)
+    (folder / REGISTRATION).write_text(registration)
     found = runs_of(settings)
     with own_run(settings) as run:
         assert 1 == run.number
     assert [] == found
-    assert not (folder / CARD).exists()
+    assert not (folder / REGISTRATION).exists()
 
 
-def test_what_a_killed_run_left_is_not_asked_and_removed_by_the_next(
+def test_files_of_a_killed_run_are_ignored_and_removed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its card, its socket, and the directory that was made for it."""
+    """Its registration, its socket, and the directory that was made for it."""
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
@@ -118,7 +118,7 @@ def test_what_a_killed_run_left_is_not_asked_and_removed_by_the_next(
     monkeypatch.setattr("tempfile.tempdir", str(runtime))
     with own_run(settings) as killed:
         listener, place = bind_control_socket(killed)
-        write_card(killed, settings, place)
+        write_registration(killed, settings, place)
         listener.close()
     left = place.is_socket()
     answers = ask_status(settings)
@@ -128,19 +128,19 @@ def test_what_a_killed_run_left_is_not_asked_and_removed_by_the_next(
     assert left
     assert {} == answers
     assert not place.parent.exists()
-    assert [] == list(after.folder.glob(CARD))
+    assert [] == list(after.folder.glob(REGISTRATION))
 
 
-def test_a_socket_goes_elsewhere_where_its_folder_takes_none(settings: Settings) -> None:
+def test_a_socket_is_elsewhere_if_its_folder_supports_none(settings: Settings) -> None:
     """Some file systems have no sockets: here there is a directory in its place."""
     with own_run(settings) as run:
         (run.folder / SOCKET).mkdir()
         listener, place = bind_control_socket(run)
-        write_card(run, settings, place)
+        write_registration(run, settings, place)
         with listener, socket.socket(socket.AF_UNIX) as client:
-            client.connect(json.loads((run.folder / CARD).read_text())["socket"])
+            client.connect(json.loads((run.folder / REGISTRATION).read_text())["socket"])
             modes = [stat.S_IMODE(each.stat().st_mode) for each in (place.parent, place)]
-        remove_card(run)
+        remove_registration(run)
 
     assert [0o700, 0o600] == modes
     assert not place.parent.exists()

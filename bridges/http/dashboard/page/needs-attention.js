@@ -7,8 +7,10 @@ import { ofOrder } from "./links.js";
 import { section, UNKNOWN } from "./section.js";
 import { selection } from "./selection.js";
 
-/** Number of sagas that are shown one by one; of more, those that have a group are left to it. */
+/** Number of sagas that are shown one by one. */
 const SHOWN = 6;
+/** Number of sagas of one cause from which on they are shown as a group, and not one by one. */
+const GROUP = 3;
 
 const keyOf = ({ saga, step, code, cause }) => JSON.stringify([saga, step, code, cause]);
 /** A saga with a code is compensating already: what is stuck is an undo. */
@@ -18,7 +20,8 @@ const placeOf = ({ step, code }) => (code ? `undo of ${step}` : step);
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, UNKNOWN);
-  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
+  const beyond = el("span");
+  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"), beyond);
   const groups = el("ul", { class: "rows groups", "aria-label": "Groups" });
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
@@ -45,12 +48,14 @@ export function attentionSection() {
       // Keeps the focus inside the row.
       bar.hidden = all < 2 && !bar.contains(document.activeElement);
       setText(number, all ? count(all) : "");
-      // A group of one is the row below.
-      const several = snapshot.groups.filter((group) => group.count > 1);
+      const several = snapshot.groups.filter((group) => group.count >= GROUP);
       shown.clear();
       for (const group of several) shown.set(keyOf(group), group);
-      const single = snapshot.needsAttention.filter((saga) => all <= SHOWN || !shown.has(keyOf(saga)));
+      const single = snapshot.needsAttention.filter((saga) => !shown.has(keyOf(saga)));
       more.hidden = all <= SHOWN;
+      // The groups are made of the oldest ones only.
+      const left = all - snapshot.groups.reduce((sum, group) => sum + group.count, 0);
+      setText(beyond, left > 0 ? `; ${count(left)} newer ones are in no group yet` : "");
       groups.hidden = !several.length;
       keyed(groups, several, keyOf, (group) => groupRow(group, tell, chosen));
       keyed(list, single.slice(0, SHOWN), (saga) => saga.sagaId, (saga) => attentionRow(saga, chosen));
@@ -93,6 +98,7 @@ function attentionRow(saga, chosen) {
   const buttons = el("span", { class: "buttons" });
   const stuckIn = el("span");
   const stuckAt = el("strong");
+  const cause = el("span");
   const since = el("span", { class: "muted num" });
   const why = el("p", { class: "why" });
   let shown = null;
@@ -101,13 +107,14 @@ function attentionRow(saga, chosen) {
     { class: "row" },
     chosen.box(saga.sagaId, `Choose ${saga.orderId}`),
     el("div", { class: "grow" },
-      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, " ", since),
+      el("p", {}, ofOrder(saga), " ", stuckIn, " ", stuckAt, cause, " ", since),
       why),
     buttons,
   );
   row.update = (now) => {
     setText(stuckIn, "stuck in");
-    setText(stuckAt, `${placeOf(now)}${now.cause ? `: ${now.cause}` : ""}`);
+    setText(stuckAt, placeOf(now));
+    setText(cause, now.cause ? `: ${now.cause},` : ",");
     setText(since, `begun ${moment(now.startedAt)}`);
     setText(why, now.reason ? `Compensated because: ${words(now.code)}: ${now.reason}` : now.saga);
     if (shown === now.step) return;

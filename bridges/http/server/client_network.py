@@ -1,0 +1,17 @@
+"""What a limit for each address counts as one client."""
+
+from ipaddress import IPv6Address
+
+
+def network_of(host: str) -> str:
+    """Return the address of a client; for IPv6 the first 64 bits of it.
+
+    Whoever has one IPv6 address commonly has a network of 2^64. IPv4 addresses that are mapped to
+    IPv6, as a server on `::` sees them, are returned as IPv4.
+    """
+    if ":" not in host:
+        return host
+    address = IPv6Address(host)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Address(int(address) >> 64 << 64))
