@@ -201,7 +201,7 @@ def test_a_step_must_wait_for_the_replies_of_its_service(
 def test_replies_that_do_not_matter_need_not_be_named() -> None:
     """An undo that is not waited for, a refusal after the pivot, and no reply at all."""
     pivot = Step[Any]("pay", to=Deposits, do=TakeDeposit, pivot=True)
-    after = {**BOOKED, "failed": None, "undo": None, "undone": None}
+    after: dict[str, Any] = {**BOOKED, "failed": None, "undo": None, "undone": None}
     rows = [Step[Any]("go", to=Deposits, **{**BOOKED, "undone": None}), pivot]
     saga = Saga[Any]("rent", 1, RentalRequested, [*rows, Step("after", to=Deposits, **after)])
 
