@@ -202,7 +202,8 @@ def test_replies_that_do_not_matter_need_not_be_named() -> None:
     """An undo that is not waited for, a refusal after the pivot, and no reply at all."""
     pivot = Step[Any]("pay", to=Deposits, do=TakeDeposit, pivot=True)
     after: dict[str, Any] = {**BOOKED, "failed": None, "undo": None, "undone": None}
-    rows = [Step[Any]("go", to=Deposits, **{**BOOKED, "undone": None}), pivot]
+    unconfirmed: dict[str, Any] = {**BOOKED, "undone": None}
+    rows = [Step[Any]("go", to=Deposits, **unconfirmed), pivot]
     saga = Saga[Any]("rent", 1, RentalRequested, [*rows, Step("after", to=Deposits, **after)])
 
     assert App(sagas=[saga], services=[Deposits])
