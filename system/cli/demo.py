@@ -214,8 +214,9 @@ def _make_room(directory: Path) -> None:
     database = f"sqlite:///{directory / 'orders.db'}"
     if process := running_process(database):
         raise click.ClickException(
-            f"a system runs in {directory} (process {process}): `order-sagas stop --database "
-            f"{database}` ends it, or name another directory with --keep"
+            f"a system runs in {directory} (process {process}): "
+            f"`{suggestion('stop', database=database)}` ends it, or name another directory with "
+            "--keep"
         )
     if directory.exists():
         strange = sorted(each.name for each in directory.iterdir() if not OURS.fullmatch(each.name))
