@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from order_sagas.actors.protocol import CallId
+import msgspec
+
+from order_sagas.actors.messages import Message
+from order_sagas.actors.protocol import CallId, ExternalCall
 from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.system.harness.faults import CallFails
 
@@ -21,9 +24,17 @@ class Calls:
         """Number of successful outcomes that a worker received, by call."""
         self.keys: dict[tuple[str, str, str], dict[str, None]] = {}
         """The keys with which calls were made, in order, by service, operation and order id."""
+        self.replies: dict[tuple[str, str, str], dict[str, None]] = {}
+        """The different replies of successful calls, as JSON, by service, order id and key."""
         self.known: Handovers = {}
         """Calls whose outcome a worker had received before a regular stop."""
         self.on_violation: Callable[[Broken], None] = _ignore
+
+    def note_reply(self, call: ExternalCall, result: object) -> None:
+        """Note what a successful call returned, also if its outcome is lost."""
+        if isinstance(result, Message):
+            made = self.replies.setdefault((call.service, call.order_id, call.key), {})
+            made[msgspec.json.encode(result).decode()] = None
 
     def plan(self, fault: CallFails) -> None:
         """Put a fault in force."""

@@ -107,12 +107,20 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
 
 
 def check_keys(system: "Harness") -> Iterator[Broken]:
-    """Check that each effect was requested with one key, so that it happened once outside."""
+    """Check that each effect was requested with one key, so that it happened once outside.
+
+    And that a call that is repeated with its key returns the same reply: if not, it does not pass
+    its key on, and happens again.
+    """
     effects = {s.participant.name for s in system.services if issubclass(s, EffectService)}
     for (service, operation, order_id), keys in system.stage.calls.keys.items():
         if service in effects and len(keys) > 1:
             detail = f"{service}: {operation} was called with the keys {', '.join(keys)}"
             yield Broken("one key for each effect", order_id, detail)
+    for (service, order_id, key), replies in system.stage.calls.replies.items():
+        if service in effects and len(replies) > 1:
+            detail = f"{service}: repeated with the key {key}, a call returned {', '.join(replies)}"
+            yield Broken("one reply for each key", order_id, detail)
 
 
 def _check_calls(system: "Harness", facts: Facts) -> Iterator[Broken]:

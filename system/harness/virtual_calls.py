@@ -16,7 +16,7 @@ from order_sagas.bridges.audit.commit_rules import Broken
 from order_sagas.bridges.processor.call_results import CallDone, perform
 from order_sagas.bridges.processor.call_runners import Done
 from order_sagas.bridges.records.partitioner import partition_for
-from order_sagas.system.harness.call_faults import Handovers
+from order_sagas.system.harness.call_faults import Calls, Handovers
 from order_sagas.system.harness.environment import Stage
 from order_sagas.system.harness.incidents import Called
 
@@ -69,7 +69,7 @@ class VirtualCalls:
                 calls.keys.setdefault(subject, {})[call.key] = None
             called = Called(call.service, call.operation, call.key, trouble)
             stage.incidents.note(call.order_id, called)
-            result = perform(_troubled(call, trouble))
+            result = perform(_troubled(call, trouble, calls))
 
             def end() -> None:
                 if self._worker.paused:
@@ -123,13 +123,14 @@ def _twice(call: ExternalCall, when: str) -> Broken:
     return Broken("called once", call.order_id, f"{call.service}: {call.operation} again, {when}")
 
 
-def _troubled(call: ExternalCall, trouble: str) -> ExternalCall:
-    """Return the call with its injected failure."""
+def _troubled(call: ExternalCall, trouble: str, calls: Calls) -> ExternalCall:
+    """Return the call with its injected failure. What it returns in fact is noted in `calls`."""
 
     def make() -> object:
         if trouble == "before":
             raise ConnectionError("the outside could not be reached, on purpose")
         result = call.make()
+        calls.note_reply(call, result)
         if trouble == "after":
             raise ConnectionError("the answer of the outside was lost, on purpose")
         if trouble == "lost":

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from examples.travel import messages as m
 from examples.travel.app import APP
-from examples.travel.services import Booking, Cards, Charge, Flights
-from order_sagas import Answer, Stored, rule
+from examples.travel.services import Bank, Booking, Cards, Charge, Flights
+from order_sagas import Answer, Declined, Stored, rule
 from order_sagas.system.harness import simulated_business
 from order_sagas.system.harness.campaign import run_seed
 
@@ -23,6 +23,14 @@ class KeyPerAttempt(Cards):
         _, make = super().doing(effect, owed)
         key = f"{effect.order_id}/{owed.attempt}"
         return key, make
+
+
+class CallWithItsOwnKey(Cards):
+    """Charges with a key that it makes in each call, in place of the one that it is given."""
+
+    @staticmethod
+    def perform(client: Bank, command: m.ChargeCard, key: str) -> m.CardCharged | Declined:
+        return Cards.perform(client, command, f"{key}/{len(client.charges)}")
 
 
 class UndoWithoutTombstone(Flights):
@@ -62,6 +70,7 @@ def found_in(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[int, set[
     ("service", "broken"),
     [
         (KeyPerAttempt, "one key for each effect"),
+        (CallWithItsOwnKey, "one reply for each key"),
         (UndoWithoutTombstone, "a cancelled trip keeps nothing"),
         (UndoOfOnePlace, "a cancelled trip keeps nothing"),
     ],

@@ -1,4 +1,4 @@
-"""An app of one's own: what is refused when it is made or loaded, and what it runs."""
+"""Apps: errors when they are made or loaded, and running them."""
 
 import sys
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_a_participant_elsewhere_declares_what_it_takes() -> None:
 
 
 def test_a_client_without_a_service_is_refused() -> None:
-    """Nobody would get it."""
+    """No service would get it."""
     with pytest.raises(DefinitionError, match=r"client for 'bank'.*there are cars, deposits"):
         App(sagas=[RENT_CAR], services=[Cars, Deposits], clients={"bank": lambda settings: None})
 
@@ -231,7 +231,7 @@ def test_two_entities_of_one_table_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", [_OrdersTable, _SystemTable])
 def test_a_table_name_of_the_system_is_refused(kind: type[Entity]) -> None:
-    """Before the database says something that nobody understands."""
+    """Before the database raises an error that is hard to understand."""
     service = a_service("one", kind)
     with pytest.raises(DefinitionError, match=f"table name '{kind.table}' is reserved"):
         App(sagas=[a_saga("ping-one", service.participant)], services=[service])

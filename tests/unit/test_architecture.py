@@ -60,8 +60,8 @@ def places(document: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_file_and_every_name_is_at_the_place_that_is_told(document: Path) -> None:
-    """Whoever renames something finds out which document names it."""
+def test_every_named_file_and_name_exists(document: Path) -> None:
+    """So that a rename reports the documents to change."""
     wrong = [
         f"{path} {name}".strip()
         for path, name in places(document)
@@ -75,7 +75,7 @@ def test_every_file_and_every_name_is_at_the_place_that_is_told(document: Path) 
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *PAGES, ROOT / "CHANGELOG.md"], ids=name_of)
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     """Files, and headings of documents."""
     wrong = []
     for path, heading in LINK.findall(text_of(document)):

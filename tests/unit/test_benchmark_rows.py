@@ -1,4 +1,4 @@
-"""A figure tells how often it was measured, how far the runs spread, by what, and at what cost."""
+"""A figure has its number of runs, its range, its command and its CPU."""
 
 import io
 import json
@@ -13,8 +13,8 @@ FIGURES = [
 ]
 
 
-def test_a_file_holds_all_that_is_known_of_a_figure(tmp_path):
-    """So that somebody else can measure it again."""
+def test_the_file_has_all_fields_of_a_figure(tmp_path):
+    """So that it can be measured again."""
     write_json(tmp_path / "figures.json", FIGURES, 0.116)
     first, second = json.loads((tmp_path / "figures.json").read_text())["figures"]
 

@@ -20,7 +20,7 @@ def every(*languages: str) -> pytest.MarkDecorator:
 
 
 def test_every_block_says_what_it_holds():
-    """A block without a language would be checked by nobody."""
+    """A block without a language would not be checked."""
     assert LANGUAGES >= {block.language for block in ALL}
     assert [] == [
         f"{page.name}: {line}"
@@ -32,7 +32,7 @@ def test_every_block_says_what_it_holds():
 
 @every("json", "toml")
 def test_data_can_be_read(block: Block):
-    """As it stands there; an order as an order."""
+    """Unchanged; an order as an order."""
     fields = (json if block.language == "json" else tomllib).loads(block.text)
     if "orderId" in fields:
         assert read_order(block.text).order_id == fields["orderId"]

@@ -1,4 +1,4 @@
-"""What Docker is told fits together, and fits what the program understands."""
+"""The Docker files are consistent with each other and with the program."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ PROMETHEUS = yaml.safe_load((OBSERVABILITY / "prometheus" / "prometheus.yml").re
 
 
 def test_there_is_a_service_for_everything_a_worker_needs() -> None:
-    """And nothing else, unless it is asked for."""
+    """Other services have a profile."""
     usual = {name for name, service in SERVICES.items() if "profiles" not in service}
     observing = {
         name for name, service in SERVICES.items() if service.get("profiles") == ["observability"]
@@ -35,7 +35,7 @@ def test_there_is_a_service_for_everything_a_worker_needs() -> None:
 
 @pytest.mark.parametrize("service", ["topics", "worker", "http"])
 def test_every_variable_is_a_setting(service: str) -> None:
-    """A mistyped one would be left aside with a warning that nobody reads."""
+    """A mistyped one would only cause a warning."""
     known = {setting.variable for setting in declared()}
 
     assert set(SERVICES[service]["environment"]) <= known
@@ -94,7 +94,7 @@ def test_our_services_write_to_their_volume_only() -> None:
 
 
 def test_workers_can_be_scaled() -> None:
-    """Neither a name nor a port is one's own."""
+    """They have no fixed name or host port."""
     assert {"container_name", "ports", "volumes"}.isdisjoint(SERVICES["worker"])
 
 
@@ -112,7 +112,7 @@ def test_workers_connect_to_where_the_servers_listen() -> None:
     assert worker["ORDER_SAGAS_DATABASE"] == expected
 
 
-def test_http_serves_where_it_is_reached_and_nobody_without_a_token() -> None:
+def test_http_is_reachable_and_needs_a_token() -> None:
     """The port, the file and the setting are the same; it uses the workers' database and Kafka."""
     http, worker = SERVICES["http"], SERVICES["worker"]
     own = {"ORDER_SAGAS_HTTP", "ORDER_SAGAS_HTTP_TOKENS"}
@@ -130,13 +130,13 @@ def test_http_serves_where_it_is_reached_and_nobody_without_a_token() -> None:
     assert own.isdisjoint(worker["environment"])
 
 
-def test_what_observes_is_reached_from_this_machine_alone() -> None:
-    """Nobody logs in there."""
+def test_observability_services_listen_on_this_machine_only() -> None:
+    """They have no login."""
     for name in ("prometheus", "jaeger", "grafana"):
         assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"])
 
 
-def test_what_observes_is_given_files_that_exist() -> None:
+def test_observability_services_mount_existing_files() -> None:
     """And volumes that are declared."""
     for name in ("prometheus", "grafana"):
         for volume in SERVICES[name]["volumes"]:
@@ -179,7 +179,7 @@ def test_the_image_has_what_metrics_and_traces_need() -> None:
 
 
 def test_the_broker_is_the_one_that_the_tests_run_against() -> None:
-    """Else they would say little about it."""
+    """Otherwise the tests would not cover it."""
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA}"
 
 
@@ -194,7 +194,7 @@ def test_a_worker_is_no_root_and_ends_in_order() -> None:
 
 
 def test_the_image_is_built_of_what_the_package_has() -> None:
-    """What is ignored cannot be installed."""
+    """An ignored file cannot be installed."""
     sent = {
         line[1:]
         for line in (ROOT / ".dockerignore").read_text().splitlines()

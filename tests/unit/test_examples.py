@@ -1,4 +1,4 @@
-"""The examples run, and are as short as is said of them."""
+"""The examples run, and are as short as documented."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,11 +24,11 @@ from tests.support.markdown import ROOT, blocks
 
 
 def a_system(directory) -> EmbeddedSystem:
-    """One that runs nothing but returns."""
+    """A system that runs only returns."""
     return EmbeddedSystem(directory, sagas=[RETURN_GOODS], services=[Till, Shelf, Desk])
 
 
-def test_goods_that_come_back_are_refunded_and_restocked_at_once(tmp_path) -> None:
+def test_returned_goods_are_refunded_and_restocked_in_parallel(tmp_path) -> None:
     """Both commands go out together, and the thanks when both are done."""
     with a_system(tmp_path) as system:
         system.put(GoodsReturned(order_id="r-1", amount=500))
@@ -99,7 +99,7 @@ def test_the_travel_example_is_short_and_uses_public_names_only() -> None:
     assert {"order_sagas"} == ours
 
 
-def test_the_orders_that_come_along_can_be_submitted():
+def test_the_example_orders_can_be_submitted():
     """In several currencies, from several warehouses, for goods of the stock file beside them."""
     with (FOLDER / "stock.csv").open(newline="") as lines:
         rows, bad = read_stock(lines.read())

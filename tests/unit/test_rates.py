@@ -1,4 +1,4 @@
-"""Rates are of the last seconds, not of a long life."""
+"""Rates are those of the last seconds."""
 
 from order_sagas.bridges.processor.rates import INTERVAL, Rates
 
@@ -15,5 +15,5 @@ def test_a_rate_is_what_was_counted_over_the_last_interval() -> None:
 
 
 def test_before_any_time_has_passed_there_is_no_rate() -> None:
-    """Rather than a division by nothing."""
+    """Instead of a division by zero."""
     assert (0.0,) == Rates(7.0, 3).at(7.0, 3)

@@ -1,4 +1,4 @@
-"""Waiting for a reason to stop: no signal is missed, whatever the other threads do."""
+"""Waiting for a reason to stop: no signal is missed, despite other threads."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ with StopRequests() as stops:
 
 
 def test_reasons_come_in_order_from_any_thread() -> None:
-    """Those that came before anybody waited, too."""
+    """Also those added before the wait."""
     stops = StopRequests()
     stops.put("first")
     threading.Timer(0.01, stops.put, ["second"]).start()
@@ -61,7 +61,7 @@ def test_a_signal_that_comes_just_before_the_wait_is_not_missed() -> None:
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
-    """Whichever of the two it is."""
+    """For both signals."""
     process = subprocess.Popen(
         [sys.executable, "-c", TWICE], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

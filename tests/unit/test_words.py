@@ -23,7 +23,7 @@ def test_a_count_has_its_noun_in_the_right_number(count, words, said):
 
 @pytest.mark.parametrize("layer", ["actors", "bridges", "system"])
 def test_no_text_leaves_the_number_to_the_reader(layer):
-    """A plural in brackets is said by `many`."""
+    """Texts use `many` instead of a plural in brackets."""
     found = [
         str(file.relative_to(ROOT))
         for kind in ("*.py", "*.js")

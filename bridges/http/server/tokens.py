@@ -52,6 +52,10 @@ class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
+TokenName = Annotated[str, msgspec.Meta(min_length=1)]
+"""Name of a token. Orders that came without a token have the submitter ""."""
+
+
 def new_token() -> str:
     """Return a new random token with 256 bits of entropy."""
     return f"os_{secrets.token_urlsafe(32)}"
@@ -122,7 +126,7 @@ class Tokens:
             raise HttpError(f"the token file can't be read: {error}") from None
         try:
             raw = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-            entries = msgspec.convert(raw, dict[str, TokenEntry])
+            entries = msgspec.convert(raw, dict[TokenName, TokenEntry])
         except (ValueError, msgspec.ValidationError) as error:
             raise HttpError(f"{self._file} is not a valid token file: {error}") from None
         callers = [

@@ -122,7 +122,16 @@ def test_without_tokens_only_this_machine_is_served(system):
         pass
 
 
-@pytest.mark.parametrize("text", ['a = {role = "king", sha256 = ""}', 'a = "b"', "[", "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a = {role = "king", sha256 = ""}',
+        f'"" = {{role = "submit", sha256 = "{hash_of("os_submit")}"}}',
+        'a = "b"',
+        "[",
+        "\xff",
+    ],
+)
 def test_a_token_file_without_tokens_is_refused(system, tmp_path, text):
     """At the start, with an error that names the file."""
     file = tmp_path / "tokens.toml"

@@ -28,8 +28,8 @@ def warnings(flags, env=None):
         ({**CLEAR, **OAUTH}, "SASL_SSL"),
     ],
 )
-def test_a_secret_that_others_can_read_is_warned_of(flags, word):
-    """And the warning does not show it."""
+def test_a_secret_readable_by_others_causes_a_warning(flags, word):
+    """The warning does not show the secret."""
     [warning] = warnings(flags)
 
     assert word in warning
@@ -47,12 +47,12 @@ def test_a_secret_that_others_can_read_is_warned_of(flags, word):
         {**CLEAR, **PLAIN, "kafka_security_protocol": "SASL_SSL"},
     ],
 )
-def test_a_secret_that_stays_here_or_is_encrypted_is_not(flags):
-    """Nor one that was never there."""
+def test_a_local_or_encrypted_secret_causes_no_warning(flags):
+    """Nor does a missing one."""
     assert () == warnings(flags)
 
 
-def test_a_password_in_the_environment_is_not_warned_of():
+def test_a_password_in_the_environment_causes_no_warning():
     """Other users cannot read it."""
     assert () == warnings({}, {"ORDER_SAGAS_DATABASE": "postgresql://u:secret@db/x"})
 
@@ -66,7 +66,7 @@ def test_a_password_in_the_environment_is_not_warned_of():
         ("otel_endpoint", "http://host:4318", "http://host:4318"),
     ],
 )
-def test_what_may_hold_a_secret_is_shown_without_it(name, value, shown):
+def test_values_are_shown_without_their_secrets(name, value, shown):
     """As `order-sagas settings` prints it."""
     settings, _ = load_settings({name: value}, {})
     setting = next(each for each in declared() if each.name == name)
@@ -75,8 +75,8 @@ def test_what_may_hold_a_secret_is_shown_without_it(name, value, shown):
 
 
 @pytest.mark.parametrize("text", ['kafka_token_command = "true"', 'app = "shop:app"'])
-def test_code_is_not_taken_from_a_file_that_all_can_write(tmp_path, monkeypatch, text):
-    """It lies in the directory in which somebody happens to be; a file that is named is taken."""
+def test_code_is_not_loaded_from_a_file_that_others_can_write(tmp_path, monkeypatch, text):
+    """A file in the working directory is refused; a file given by name is accepted."""
     file = tmp_path / "order-sagas.toml"
     file.write_text(text)
     monkeypatch.chdir(tmp_path)

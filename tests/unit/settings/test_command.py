@@ -15,7 +15,7 @@ from tests.support.markdown import ROOT
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a command in an empty directory, without settings of the machine's own."""
+    """Run a command in an empty directory, without settings of the machine."""
     for variable in filter(lambda name: name.startswith("ORDER_SAGAS_"), list(os.environ)):
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
@@ -39,7 +39,7 @@ def test_a_command_takes_the_flags_it_asked_for_and_gets_all_settings(run, monke
 
 
 def test_a_wrong_setting_ends_the_command_with_exit_code_2(run):
-    """It is an error of usage, told in one line."""
+    """It is a usage error, printed in one line."""
     result = run(echo, ["--seed", "-1", "hello"])
 
     assert 2 == result.exit_code
@@ -47,7 +47,7 @@ def test_a_wrong_setting_ends_the_command_with_exit_code_2(run):
 
 
 def test_a_warning_goes_to_standard_error(run, monkeypatch):
-    """The output of the command stays what it was."""
+    """The output of the command does not change."""
     monkeypatch.setenv("ORDER_SAGAS_SED", "4")
 
     result = run(echo, ["hello"])
@@ -57,7 +57,7 @@ def test_a_warning_goes_to_standard_error(run, monkeypatch):
 
 
 def test_the_table_shows_value_and_source(run, tmp_path):
-    """What is in force and where it came from stand on one line."""
+    """The value and its source are on one line."""
     (tmp_path / "order-sagas.toml").write_text("payment_delay = '1500ms'\n")
 
     lines = run(settings_command, ["--batch-size", "20"]).output.splitlines()
@@ -76,8 +76,8 @@ def test_json_has_every_setting_with_plain_values(run):
     assert "flag --payment-delay" == shown["payment_delay"]["source"]
 
 
-def test_the_file_to_start_from_is_a_file_that_loads(run, tmp_path):
-    """With every line taken in, it changes nothing."""
+def test_the_template_of_a_file_can_be_loaded(run, tmp_path):
+    """With all lines uncommented, it changes nothing."""
     written = run(settings_command, ["--toml"]).output
     path = tmp_path / "mine.toml"
     path.write_text(
@@ -91,7 +91,7 @@ def test_the_file_to_start_from_is_a_file_that_loads(run, tmp_path):
 
 
 def test_the_table_of_the_manual_has_a_row_for_every_setting(run):
-    """The manual cannot forget one."""
+    """So that the documentation is complete."""
     written = run(settings_command, ["--markdown"]).output
 
     assert all(f"| `{setting.name}` |" in written for setting in declared())

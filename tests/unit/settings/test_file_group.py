@@ -1,4 +1,4 @@
-"""The group that shares the files: what it needs, and what is said where it is not there."""
+"""The group that shares the files: its requirements, and the errors without it."""
 
 import grp
 import os
@@ -18,7 +18,7 @@ def of_group(directory: Path, group: str) -> Settings:
 
 
 def test_missing_directories_are_made_for_the_group(tmp_path: Path) -> None:
-    """With the bit by which what is made in them is the group's too."""
+    """With the set-group-ID bit, so that new files in them belong to the group too."""
     share_directories(of_group(tmp_path / "a" / "b", OURS), "default")
 
     for each in ("a", "a/b", "a/b/logs"):
@@ -27,7 +27,7 @@ def test_missing_directories_are_made_for_the_group(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_shared_is_refused_and_not_changed(tmp_path: Path) -> None:
-    """It is the user's own; the message is the command that shares it."""
+    """Because it was created by the user; the error has the command that shares it."""
     tmp_path.chmod(0o700)
     with pytest.raises(SettingError) as caught:
         share_directories(of_group(tmp_path, OURS), "flag --file-group")
@@ -36,8 +36,8 @@ def test_a_directory_that_is_not_shared_is_refused_and_not_changed(tmp_path: Pat
     assert 0o700 == stat.S_IMODE(tmp_path.stat().st_mode)
 
 
-def test_a_group_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
-    """It names the setting and where it came from."""
+def test_an_unknown_group_is_an_invalid_setting(tmp_path: Path) -> None:
+    """The error names the setting and its source."""
     with pytest.raises(SettingError, match=r"file_group \(order-sagas.toml:3\).*nosuch"):
         share_directories(of_group(tmp_path, "nosuch"), "order-sagas.toml:3")
 

@@ -1,4 +1,4 @@
-"""What the settings say about Kafka, as the bridges hear it."""
+"""The conversion of Kafka settings for the bridges."""
 
 import attrs
 import pytest
@@ -13,7 +13,7 @@ BY_TOKEN = Settings(
 
 
 def test_a_token_is_read_from_its_file_at_each_connection(tmp_path):
-    """Tokens expire: whoever puts a new one there need not restart anything."""
+    """Tokens expire: a new one is used without a restart."""
     file = tmp_path / "token"
     tokens = token_source(attrs.evolve(BY_TOKEN, kafka_token_file=str(file)))
     assert tokens is not None
@@ -58,5 +58,5 @@ def test_the_key_of_a_certificate_may_have_a_password_and_names_need_not_fit():
     ],
 )
 def test_each_set_of_roles_is_a_consumer_group_of_its_own(roles, group):
-    """Whatever the order in which they are named: workers of other roles need every record too."""
+    """In any order of their names: workers of other roles need every record too."""
     assert group == group_of(Settings(kafka="kafka:9092", roles=roles))

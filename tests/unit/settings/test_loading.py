@@ -1,4 +1,4 @@
-"""Where settings come from, and which source wins."""
+"""The sources of settings, and their precedence."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_without_any_source_the_defaults_are_in_force():
 
 
 def test_a_flag_overrules_the_environment_which_overrules_the_file(tmp_path):
-    """The nearer to the person who typed it, the stronger; each value tells its source."""
+    """Each value has its source."""
     path = a_file(tmp_path, "# mine\nseed = 1\nbatch_size = 1\n\nlog_level = 'debug'\n")
     env = {"ORDER_SAGAS_SEED": "2", "ORDER_SAGAS_BATCH_SIZE": "2"}
 
@@ -36,7 +36,7 @@ def test_a_flag_overrules_the_environment_which_overrules_the_file(tmp_path):
 
 
 def test_the_environment_can_name_the_file(tmp_path):
-    """ORDER_SAGAS_CONFIG stands in for --config, and --config overrules it."""
+    """ORDER_SAGAS_CONFIG replaces --config, and --config overrules it."""
     named = a_file(tmp_path, "seed = 7")
 
     settings, _ = load_settings({}, {"ORDER_SAGAS_CONFIG": str(named)})
@@ -56,13 +56,13 @@ def test_a_file_in_the_working_directory_is_found_by_itself(tmp_path, monkeypatc
     assert "order-sagas.toml:1" == provenance["seed"]
 
 
-def test_a_file_that_was_asked_for_has_to_exist(tmp_path):
+def test_a_named_file_has_to_exist(tmp_path):
     """A mistyped path is not the same as no file."""
     with pytest.raises(SettingError, match=r"config \(.*nowhere.toml\): cannot be read"):
         load_settings({}, {}, tmp_path / "nowhere.toml")
 
 
-def test_a_file_that_is_not_toml_says_where_it_breaks(tmp_path):
+def test_a_file_that_is_not_toml_is_an_error_with_its_line(tmp_path):
     """The parser's own line number reaches the reader."""
     with pytest.raises(SettingError, match=r"is not TOML: .*line 2"):
         load_settings({}, {}, a_file(tmp_path, "seed = 1\nbatch_size 2\n"))
@@ -74,14 +74,14 @@ def test_an_unknown_key_of_the_file_is_an_error_with_a_suggestion(tmp_path):
         load_settings({}, {}, a_file(tmp_path, "seed = 1\nbatchsize = 2\n"))
 
 
-def test_a_table_in_the_file_is_told_the_flat_names(tmp_path):
-    """Keys are flat; who writes a table is told which keys there are."""
+def test_a_table_in_the_file_is_an_error_with_the_flat_names(tmp_path):
+    """Keys are flat; the error lists them."""
     with pytest.raises(SettingError, match=r"toml:1\): .*payment_decline_above"):
         load_settings({}, {}, a_file(tmp_path, "[payment]\ndecline_above = 2\n"))
 
 
 def test_an_unknown_variable_is_a_warning_with_a_suggestion():
-    """Another tool may own it, so it stops nothing."""
+    """It may belong to another tool, so it is no error."""
     _, provenance = load_settings({}, {"ORDER_SAGAS_PARTITONS": "3", "ORDER_SAGAS_IMAGE": "x"})
 
     assert (
@@ -91,7 +91,7 @@ def test_an_unknown_variable_is_a_warning_with_a_suggestion():
     ) == provenance.warnings
 
 
-def test_logs_and_mail_lie_beside_the_database_unless_said_otherwise():
+def test_logs_and_mail_are_beside_the_database_by_default():
     """One directory holds all that an installation writes."""
     beside, provenance = load_settings({"database": "sqlite:////srv/shop/orders.db"}, {})
     elsewhere, _ = load_settings({"log_dir": "/var/log/shop"}, {})
@@ -104,7 +104,7 @@ def test_logs_and_mail_lie_beside_the_database_unless_said_otherwise():
 
 
 def test_every_default_is_a_value_that_its_own_setting_accepts():
-    """What the documentation prints as default can be written in a file as it stands."""
+    """The documented default can be written in a file unchanged."""
     settings, _ = load_settings({setting.name: setting.default for setting in declared()}, {})
 
     assert Settings() == settings
@@ -127,7 +127,7 @@ def test_sasl_without_a_user_names_what_is_missing():
     ],
 )
 def test_a_login_by_token_needs_a_source_of_tokens_and_no_password(given, missing):
-    """A file or a command will do."""
+    """Either a file or a command."""
     sasl = {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "OAUTHBEARER"}
 
     try:

@@ -1,4 +1,4 @@
-"""Passwords never appear where a person or a log could see them."""
+"""Passwords never appear in output or logs."""
 
 import pytest
 
@@ -15,7 +15,7 @@ URLS = [
 
 @pytest.mark.parametrize("database", URLS)
 def test_no_password_is_in_what_is_printed_or_in_the_repr(database):
-    """The values are in force, and masked wherever they are shown."""
+    """The values are used, and masked in all output."""
     env = {
         "ORDER_SAGAS_DATABASE": database,
         "ORDER_SAGAS_SMTP_PASSWORD": PASSWORD,
@@ -35,7 +35,7 @@ def test_no_password_is_in_what_is_printed_or_in_the_repr(database):
     [f"postgresql:/shop:{PASSWORD}@db/orders", f"mysql://shop:{PASSWORD}@db/orders"],
 )
 def test_the_password_of_a_url_that_is_refused_is_masked(database):
-    """A typing error in the rest of the URL does not give the password away."""
+    """A typing error in the rest of the URL does not disclose the password."""
     with pytest.raises(SettingError) as caught:
         load_settings({}, {"ORDER_SAGAS_DATABASE": database})
 

@@ -1,4 +1,4 @@
-"""What each kind of setting accepts, and what it says when it does not."""
+"""The values that each kind of setting accepts, and the errors of others."""
 
 import pickle
 
@@ -83,7 +83,7 @@ def test_a_value_is_read_from_text_and_from_toml(name, raw, expected):
     ],
 )
 def test_a_wrong_value_names_setting_source_value_and_what_is_accepted(name, raw, accepts):
-    """The message alone is enough to put it right."""
+    """The message alone is enough to correct it."""
     with pytest.raises(SettingError) as caught:
         the(name, raw)
 
@@ -93,8 +93,8 @@ def test_a_wrong_value_names_setting_source_value_and_what_is_accepted(name, raw
     assert accepts in str(caught.value)
 
 
-def test_a_setting_error_survives_the_way_between_processes():
-    """A worker's complaint reaches its supervisor whole."""
+def test_a_setting_error_can_be_pickled():
+    """So that the error of a worker reaches the first process."""
     error = SettingError("seed", "default", "is odd")
 
     copy = pickle.loads(pickle.dumps(error))

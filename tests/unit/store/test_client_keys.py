@@ -1,4 +1,4 @@
-"""Keys of clients are forgotten when they are old, a few at a time, and not before."""
+"""Old idempotency keys are deleted, a few at a time."""
 
 import pytest
 
@@ -13,36 +13,36 @@ DAY = hours(24)
 
 @pytest.fixture
 def system(tmp_path):
-    """A system that remembers keys for a day."""
+    """A system that keeps keys for a day."""
     with EmbeddedSystem(tmp_path, settings={"keep_idempotency_keys": DAY}) as system:
         yield system
 
 
-def bring(system, order_id: str, key: str) -> Verdict:
-    """What becomes of an order that is brought with this key now."""
+def submit(system, order_id: str, key: str) -> Verdict:
+    """Submit an order with this key now; return the verdict."""
     (verdict,) = Intake(system.log, system.clock).take([an_order(order_id)], [key])
     return verdict
 
 
 def keys(system) -> list[str]:
-    """Those that are remembered."""
+    """The stored keys."""
     return [key for (key,) in system.store.db.rows("SELECT key FROM idempotency_keys", ())]
 
 
-def test_a_key_is_forgotten_a_while_after_its_first_use(system) -> None:
-    """Then it may stand for another order."""
-    assert Verdict.ACCEPTED is bring(system, "o-1", "k")
+def test_a_key_is_deleted_some_time_after_its_first_use(system) -> None:
+    """Then it can be used for another order."""
+    assert Verdict.ACCEPTED is submit(system, "o-1", "k")
     system.advance(DAY - 60)
-    assert Verdict.KEY_REUSED is bring(system, "o-2", "k")
-    bring(system, "o-3", "young")
+    assert Verdict.KEY_REUSED is submit(system, "o-2", "k")
+    submit(system, "o-3", "young")
     system.advance(DAY / 10)
 
     assert ["young"] == keys(system)
-    assert Verdict.ACCEPTED is bring(system, "o-2", "k")
+    assert Verdict.ACCEPTED is submit(system, "o-2", "k")
 
 
-def test_they_are_kept_for_seven_days_unless_it_is_said(tmp_path) -> None:
-    """Or for ever."""
+def test_keys_are_kept_for_seven_days_by_default(tmp_path) -> None:
+    """Or for ever, by the setting."""
     (tmp_path / "ever").mkdir()
     ever = {"keep_idempotency_keys": None}
     with (
@@ -50,7 +50,7 @@ def test_they_are_kept_for_seven_days_unless_it_is_said(tmp_path) -> None:
         EmbeddedSystem(tmp_path / "ever", settings=ever) as for_ever,
     ):
         for system in (usual, for_ever):
-            bring(system, "o-1", "k")
+            submit(system, "o-1", "k")
         usual.advance(6 * DAY)
         assert ["k"] == keys(usual)
         for system in (usual, for_ever):
@@ -59,10 +59,10 @@ def test_they_are_kept_for_seven_days_unless_it_is_said(tmp_path) -> None:
         assert ([], ["k"]) == (keys(usual), keys(for_ever))
 
 
-def test_only_the_worker_of_one_shard_forgets_them(system) -> None:
-    """They belong to no shard, and two that forget the same ones would wait for each other."""
+def test_only_the_owner_of_one_shard_deletes_them(system) -> None:
+    """They belong to no shard, and two workers that delete the same ones would block each other."""
     pruner = Pruner(system.store, system.clock, None, 0.0)
-    bring(system, "o-1", "k")
+    submit(system, "o-1", "k")
     system.clock.advance(2 * SHORTEST_PAUSE)
     pruner.work({1: 1, 2: 1})
     others = keys(system)
@@ -73,8 +73,8 @@ def test_only_the_worker_of_one_shard_forgets_them(system) -> None:
     assert [] == keys(system)
 
 
-def test_many_go_a_few_at_a_time_the_oldest_first(system) -> None:
-    """In transactions that hold up nobody."""
+def test_many_are_deleted_a_few_at_a_time_oldest_first(system) -> None:
+    """In short transactions."""
     count = 2 * CHUNK + 1
     with system.store.db.transaction() as cursor:
         cursor.executemany(
@@ -113,8 +113,8 @@ def test_keys_without_a_date_count_from_when_they_are_first_seen(system) -> None
         "SELECT key FROM idempotency_keys WHERE used_at < 1 ORDER BY used_at LIMIT 500",
     ],
 )
-def test_no_look_for_old_keys_reads_all_of_them(system, sql) -> None:
-    """There is an index by age."""
+def test_a_search_for_old_keys_uses_an_index(system, sql) -> None:
+    """It does not read all keys."""
     plan = " ".join(row[-1] for row in system.store.db.rows(f"EXPLAIN QUERY PLAN {sql}", ()))
 
     assert "idempotency_keys_by_age" in plan

@@ -57,7 +57,7 @@ def test_rows_of_ten_seconds_are_added_to_their_minute(table, database):
     ]
 
 
-def test_a_worker_that_was_restarted_goes_on_with_its_minute(table, database):
+def test_a_restarted_worker_continues_its_minute(table, database):
     """Its counters begin at zero again, and the row of the minute does not."""
     table.add(Figures(at=NOON, source="a", ended=5, durations=[5]))
     table.add(Figures(at=NOON, source="a", ended=1, durations=[]))
@@ -66,7 +66,7 @@ def test_a_worker_that_was_restarted_goes_on_with_its_minute(table, database):
 
 
 def test_old_rows_are_deleted(table, database):
-    """Each resolution is kept for its time, whoever wrote the row."""
+    """Each resolution has its retention, for rows of any worker."""
     for at in (NOON - KEPT[COARSE] - 60, NOON - KEPT[FINE] - 10, NOON - KEPT[FINE]):
         table.add(Figures(at=at, source="gone"))
     table.add(Figures(at=NOON, source="a"))
@@ -77,7 +77,7 @@ def test_old_rows_are_deleted(table, database):
 
 
 def test_workers_are_put_together():
-    """Sums of what each did, and the gauges of the one that reads them."""
+    """Sums of their counters, and the gauges of the worker that reads them."""
     first = Figures(
         at=NOON, source="a", ended=2, cancelled=1, durations=[2, 0], in_flight=3, shards=2
     )

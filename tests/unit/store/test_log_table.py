@@ -1,4 +1,4 @@
-"""What is appended to the embedded log is read from it as it was."""
+"""Records are read from the embedded log as they were appended."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def store(tmp_path):
 
 @pytest.mark.parametrize("count", [1, AT_ONCE[0] + 3])
 @pytest.mark.parametrize("headers", [(), TRACED], ids=["bare", "with headers"])
-def test_bytes_headers_and_what_is_missing(store, count, headers):
+def test_records_with_any_bytes_and_without_parts(store, count, headers):
     """Records without a key, without a value, with bytes that are no text, alone or many."""
     kinds = [(b"o-1", b"{}"), (None, b"\x00\xff"), (b"\xfe", None), (b"", b"")]
     sent = [Outgoing("order-events", i % 4, *kinds[i % 4], ()) for i in range(count)]
@@ -37,8 +37,8 @@ def test_bytes_headers_and_what_is_missing(store, count, headers):
     assert {type(r.value) for r in read if r.value is not None} == {bytes}
 
 
-def test_what_was_handled_is_not_read(store):
-    """It is there for those who look, and no batch gets it."""
+def test_handled_records_are_not_read(store):
+    """They are stored, but no batch reads them."""
     record = Outgoing("order-events", 0, b"o-1", b"{}")
 
     with store.db.transaction() as cursor:

@@ -1,4 +1,4 @@
-"""Rows by the statement, not one by one: the table ends up the same."""
+"""Bulk inserts give the same table as single ones."""
 
 import sqlite3
 
@@ -32,7 +32,7 @@ def rows(cursor):
     "count", [0, 1, 2, 7, 8, 11, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE, 3 * AT_ONCE + 5]
 )
 def test_all_rows_are_there_in_their_order(cursor, count):
-    """However they fall into statements."""
+    """With any division into statements."""
     wanted = [(f"SKU-{i}", i) for i in range(count)]
 
     insert(cursor, SQL, wanted)

@@ -40,7 +40,7 @@ def test_records_with_a_key_of_the_service_are_found_by_their_value(system):
 
 
 def test_the_search_is_bounded(system):
-    """It begins with the newest, and says that it did not go on."""
+    """It begins with the newest, and reports that it stopped."""
     values, problem = found(system, *range(100), most=30)
 
     assert [str(number) for number in range(90, 100)] == values
@@ -48,7 +48,7 @@ def test_the_search_is_bounded(system):
 
 
 def test_an_empty_log_has_none(tmp_path):
-    """Nothing is looked for."""
+    """There is nothing to search."""
     system = EmbeddedSystem(tmp_path)
 
     assert ([], "") == found(system, 0)

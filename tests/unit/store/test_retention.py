@@ -1,4 +1,4 @@
-"""Orders that ended long ago go, with all that belongs to them, and the books still add up."""
+"""Orders that ended long ago are pruned, and the audit still passes."""
 
 import msgspec
 import pytest
@@ -32,14 +32,14 @@ def system(tmp_path):
 
 @pytest.fixture
 def keeping(tmp_path):
-    """A system that keeps everything: what goes is pruned by hand."""
+    """A system that keeps everything: orders are pruned by hand."""
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10_000})
         yield system
 
 
 def rows(system, *tables: str) -> dict[str, int]:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     counted = {
         table: next(iter(system.store.db.rows(f"SELECT count(*) FROM {table}", ())))[0]
         for table in tables or TABLES
@@ -48,15 +48,15 @@ def rows(system, *tables: str) -> dict[str, int]:
 
 
 def prune(system, before: float, **options) -> Pruned:
-    """A whole round by hand."""
+    """Prune a whole round by hand."""
     done = Round(system.store, before, **options)
     while not done.done:
         done.step(None, system.clock.now())
     return done.pruned
 
 
-def test_a_running_system_forgets_orders_a_while_after_their_end(system) -> None:
-    """Completed or cancelled; nothing is left of them but how they ended."""
+def test_a_running_system_prunes_ended_orders(system) -> None:
+    """Completed or cancelled; only their final status is left."""
     system.put(an_order("done"), an_order("sold-out", lines=MANY))
     before = rows(system)
     system.advance(DAY - 60)
@@ -69,8 +69,8 @@ def test_a_running_system_forgets_orders_a_while_after_their_end(system) -> None
     assert [] == system.violations()
 
 
-def test_what_was_sold_stays_sold(system) -> None:
-    """Two of ten pens: for the audit, for whoever looks, and for whoever orders next."""
+def test_sold_goods_stay_sold(system) -> None:
+    """Two of ten pens: in the audit, in the stock levels, and for the next order."""
     system.put(an_order("done"))
     system.advance(2 * DAY)
     system.put(an_order("next", lines=(OrderLine(sku="PEN", quantity=9, unit_price=1),)))
@@ -83,8 +83,8 @@ def test_what_was_sold_stays_sold(system) -> None:
     assert [] == system.violations()
 
 
-def test_an_order_in_flight_stays_however_old(tmp_path) -> None:
-    """Its saga goes on where it was."""
+def test_an_old_order_in_flight_stays(tmp_path) -> None:
+    """Its saga continues."""
     settings = {"keep_finished": DAY, "stock_silent_rate": 1.0, "deadline_scale": 1e6}
     with EmbeddedSystem(tmp_path, settings=settings) as system:
         system.put(an_order("waits"))
@@ -104,7 +104,7 @@ LATE = {
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE)
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
-def test_whatever_still_comes_for_a_pruned_order_changes_nothing(system, late, restart) -> None:
+def test_messages_for_a_pruned_order_change_nothing(system, late, restart) -> None:
     """No second saga, no second charge; it is not even a dead letter."""
     system.put(an_order("done"))
     system.advance(2 * DAY)
@@ -120,7 +120,7 @@ def test_whatever_still_comes_for_a_pruned_order_changes_nothing(system, late, r
 
 
 def test_an_order_that_was_pruned_by_hand_is_known_to_the_running_system(keeping) -> None:
-    """It has handled the order itself, and is not told."""
+    """It has handled the order itself, and is not notified."""
     keeping.put(an_order("done"))
     keeping.advance(DAY)
     prune(keeping, keeping.clock.now())
@@ -160,7 +160,7 @@ def test_no_position_of_the_log_is_ever_used_again(keeping) -> None:
 
 
 def test_records_that_wait_and_dead_letters_stay(keeping) -> None:
-    """However old they are."""
+    """Of any age."""
     keeping.put_raw("order-events", b"nobody can read this")
     keeping.put(an_order("done"))
     keeping.crash()
@@ -183,8 +183,8 @@ STILL_OWING = {
 
 
 @pytest.mark.parametrize("owing", STILL_OWING.values(), ids=STILL_OWING)
-def test_an_order_that_owes_something_stays(keeping, owing) -> None:
-    """A person may have ended its saga, or a service be behind."""
+def test_an_order_with_pending_work_stays(keeping, owing) -> None:
+    """An operator may have ended its saga, or a service may lag."""
     keeping.put(an_order("done", lines=(OrderLine(sku="PEN", quantity=99_999, unit_price=1),)))
     keeping.store.commit(Changes(entities=[owing]), BEGAN)
     keeping.advance(DAY)
@@ -192,8 +192,8 @@ def test_an_order_that_owes_something_stays(keeping, owing) -> None:
     assert 0 == prune(keeping, keeping.clock.now()).orders
 
 
-def test_an_order_whose_customer_is_told_after_a_pause_stays(keeping) -> None:
-    """The message is kept for the paused service, and means nothing without its order."""
+def test_an_order_with_a_deferred_notification_stays(keeping) -> None:
+    """The deferred message needs its order."""
     pauses = PauseOperations(keeping.log, ["notifications"], keeping.clock)
     pauses.pause("notifications", "ada", "a drill")
     keeping.put(an_order("done"))
@@ -206,8 +206,8 @@ def test_an_order_whose_customer_is_told_after_a_pause_stays(keeping) -> None:
     assert 1 == prune(keeping, keeping.clock.now()).orders
 
 
-def test_more_orders_than_go_in_one_transaction_go_in_several(keeping) -> None:
-    """And a dry run tells how many, without touching any."""
+def test_many_orders_are_pruned_in_several_transactions(keeping) -> None:
+    """A dry run returns their number, and changes nothing."""
     keeping.put(*[an_order(f"o-{number}") for number in range(2 * CHUNK + 1)])
     keeping.advance(DAY)
     would = prune(keeping, keeping.clock.now(), dry=True)
@@ -222,7 +222,7 @@ def test_more_orders_than_go_in_one_transaction_go_in_several(keeping) -> None:
 
 
 def test_only_the_owner_of_a_shard_prunes_it(keeping) -> None:
-    """One that was away and has not noticed deletes nothing."""
+    """A worker that lost it without noticing deletes nothing."""
     keeping.put(an_order("done"))
     keeping.advance(DAY)
     stale = dict.fromkeys(range(4), 0)
@@ -234,7 +234,7 @@ def test_only_the_owner_of_a_shard_prunes_it(keeping) -> None:
 
 
 def test_a_batch_that_has_read_an_order_before_it_was_pruned_is_not_stored(keeping) -> None:
-    """Half of the order would come back."""
+    """Otherwise a part of the order would be stored again."""
     keeping.put(an_order("done"))
     keeping.advance(DAY)
     read = keeping.entity(Payment, "done")
@@ -246,8 +246,8 @@ def test_a_batch_that_has_read_an_order_before_it_was_pruned_is_not_stored(keepi
     assert dict.fromkeys(TABLES, 0) == rows(keeping)
 
 
-def test_what_waits_for_a_role_that_has_run_stays_and_so_does_its_order(tmp_path) -> None:
-    """The customers are told, however long the role was away."""
+def test_records_for_a_role_that_has_run_stay_with_their_orders(tmp_path) -> None:
+    """The customers are notified, even if the role did not run for long."""
     with RoleStarts(tmp_path, keep_finished=DAY) as starts:
         starts.start()
         starts.load(100)
@@ -268,8 +268,8 @@ def test_what_waits_for_a_role_that_has_run_stays_and_so_does_its_order(tmp_path
         assert [] == starts.first.violations()
 
 
-def test_what_waits_for_a_role_that_never_ran_goes_with_its_order(tmp_path) -> None:
-    """It is run elsewhere, or never will be; what is about no order of ours stays."""
+def test_records_for_a_role_that_never_ran_are_pruned_with_their_orders(tmp_path) -> None:
+    """The role runs elsewhere, or never. Records about other orders stay."""
     with RoleStarts(tmp_path, keep_finished=DAY) as starts:
         starts.start(NO_NOTIFICATION)
         starts.load(100)
@@ -287,7 +287,7 @@ def test_what_waits_for_a_role_that_never_ran_goes_with_its_order(tmp_path) -> N
 
 
 def test_orders_stay_while_very_many_records_wait_for_a_role(tmp_path, monkeypatch) -> None:
-    """It is not looked up then of which orders they are."""
+    """The orders of so many records are not determined."""
     monkeypatch.setattr(retention, "WAITING", 1)
     with RoleStarts(tmp_path) as starts:
         starts.start()

@@ -1,4 +1,4 @@
-"""A definition that changed without a new version is refused by a database that knows the old."""
+"""A database refuses a definition that changed without a new version."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -81,7 +81,7 @@ def test_a_new_version_beside_the_old_one_is_stored(store) -> None:
         stored_shape(store.db, "place-order", 3)
 
 
-def test_a_former_database_takes_what_it_finds_if_the_steps_are_as_many(store) -> None:
+def test_a_former_database_stores_shapes_if_the_numbers_of_steps_match(store) -> None:
     state = SagaState(
         saga_id="place-order/o-1", order_id="o-1", saga="place-order", version=1, status=RUNNING,
         stage=1, steps=(StepState(SENT, 1, 1.0, 31.0),) * 5, start=an_order(), started_at=1.0,

@@ -1,4 +1,4 @@
-"""The one transaction of a batch: all of it or nothing, and only for the owner of its shards."""
+"""The transaction of a batch: all or nothing, and only for the owner of its shards."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def a_payment(order_id: str = "o-1", amount: int = 5) -> Payment:
 
 
 def test_a_commit_that_lost_its_shard_leaves_nothing_behind(store) -> None:
-    """Neither entities nor records; the number of an order that was taken back is forgotten."""
+    """Neither entities nor records; the number of a rolled back order is dropped."""
     store.claim(["log"], [0])
     store.commit(Changes(offsets={("log", 0): (0, 7)}), 1.0)
     stale = Changes(
@@ -50,7 +50,7 @@ def test_a_commit_that_lost_its_shard_leaves_nothing_behind(store) -> None:
     )  # fmt: skip
 
 
-def test_whoever_claims_a_shard_fences_off_the_one_before(url, store) -> None:
+def test_a_claim_fences_off_the_former_owner(url, store) -> None:
     """Even a batch of timers, which moves no offset."""
     ours = store.claim(["log"], [0, 1])
     other = Store(url, Registry([PLACE_ORDER]), 4)
@@ -64,8 +64,8 @@ def test_whoever_claims_a_shard_fences_off_the_one_before(url, store) -> None:
     assert ["kept"] == [payment.order_id for payment in store.all_of(Payment)]
 
 
-def test_a_shard_whose_epoch_is_gone_cannot_be_committed_for(store) -> None:
-    """Somebody deleted the row: that is no proof that the shard is still ours."""
+def test_a_shard_without_an_epoch_row_cannot_be_committed(store) -> None:
+    """A deleted row does not prove that the shard is still owned."""
     claim = store.claim(["log"], [0, 1])
     with store.db.transaction() as cursor:
         cursor.execute("DELETE FROM offsets WHERE topic = '#epochs' AND partition = 1")
@@ -76,8 +76,8 @@ def test_a_shard_whose_epoch_is_gone_cannot_be_committed_for(store) -> None:
     assert [] == [*store.all_of(Payment)]
 
 
-def test_a_claim_reads_on_where_the_last_owner_left_off(store) -> None:
-    """Positions survive; epochs grow."""
+def test_a_claim_continues_at_the_offsets_of_the_last_owner(store) -> None:
+    """Offsets are kept; epochs grow."""
     first = store.claim(["log"], [2])
     store.commit(Changes(offsets={("log", 2): (0, 40)}), 1.0)
     second = store.claim(["log"], [2])
@@ -87,8 +87,8 @@ def test_a_claim_reads_on_where_the_last_owner_left_off(store) -> None:
 
 
 @pytest.mark.parametrize("kind", ENTITIES, ids=lambda kind: kind.__name__)
-def test_an_entity_comes_back_as_it_was_stored(store, kind) -> None:
-    """With every text and number at its strangest."""
+def test_an_entity_is_loaded_as_it_was_stored(store, kind) -> None:
+    """With unusual texts and numbers."""
     strange: dict[type, object] = {str: "'; DROP \u00e9\U0001f600", int: 2**62, float: 1.7e9 + 0.1}
     annotations = {f: t for k in (Entity, kind) for f, t in k.__annotations__.items()}
     values = {
@@ -112,14 +112,14 @@ def test_the_last_write_of_an_entity_counts(store) -> None:
     assert [2] == [level.on_hand for level in store.all_of(StockLevel)]
 
 
-def test_a_database_keeps_the_number_of_partitions_it_was_made_with(url, store) -> None:
+def test_the_number_of_partitions_of_a_database_is_fixed(url, store) -> None:
     """Another number would look for an order's records where they are not."""
     with pytest.raises(StoreError, match="made with partitions = 4, and 8 is wanted"):
         Store(url, Registry([PLACE_ORDER]), 8)
 
 
 def test_records_of_the_log_are_read_in_order_and_once_if_they_were_handled(store) -> None:
-    """With key, value and headers as they were put; handled ones are history."""
+    """With unchanged key, value and headers; handled ones are not read."""
     headers = (("a", b"\x00\xff"), ("a", b""))
     records = [Outgoing("order-events", 1, None, None, headers), Outgoing("x", 2, b"k", b"\xff")]
     store.commit(Changes(appended=[(r, TO_READ) for r in records]), 1.0)
@@ -134,7 +134,7 @@ def test_records_of_the_log_are_read_in_order_and_once_if_they_were_handled(stor
 
 
 def test_many_may_open_a_new_database_at_once(url) -> None:
-    """As workers and submitters do that are started together; each table is made once."""
+    """Like workers and submitters that start together; each table is created once."""
     together = threading.Barrier(4)
 
     def open_it(_: int) -> int:

@@ -1,4 +1,4 @@
-"""A database in which each set of roles had offsets of its own is taken over by each role."""
+"""Migration of a database in which each set of roles had its own offsets."""
 
 import sqlite3
 from collections import Counter
@@ -36,7 +36,7 @@ def starts(
 
 
 def about(starts: RoleStarts, order_id: str) -> Counter[str]:
-    """How many records about an order each receiver has handled."""
+    """The number of records about an order that each receiver has handled."""
     found: Counter[str] = Counter()
     for (who, name), times in starts.handled.counts.items():
         text = name.decode() if isinstance(name, bytes) else name
@@ -45,7 +45,7 @@ def about(starts: RoleStarts, order_id: str) -> Counter[str]:
     return found
 
 
-def test_what_all_roles_had_handled_no_role_handles_again(starts: RoleStarts) -> None:
+def test_records_handled_by_all_roles_are_not_handled_again(starts: RoleStarts) -> None:
     """Nor what the roles did that ran last; a dead letter is not made once more."""
     letters = starts.letters()
     starts.start()
@@ -57,7 +57,7 @@ def test_what_all_roles_had_handled_no_role_handles_again(starts: RoleStarts) ->
     assert {} == starts.handled.repeated
 
 
-def test_what_only_others_had_read_is_handled_by_the_role_that_wants_it(
+def test_records_read_only_by_other_roles_are_handled(
     starts: RoleStarts,
 ) -> None:
     """The command from outside; and what nobody had read, by all. The lost command is retried."""
@@ -74,8 +74,8 @@ def test_what_only_others_had_read_is_handled_by_the_role_that_wants_it(
     assert [] == starts.first.violations()
 
 
-def test_it_is_taken_over_once(starts: RoleStarts) -> None:
-    """Whoever opens it next finds the offsets as they are then."""
+def test_the_migration_runs_once(starts: RoleStarts) -> None:
+    """A later start uses the new offsets."""
     starts.start()
     once = starts.rows("SELECT * FROM offsets WHERE topic <> '#epochs' ORDER BY 1, 2, 3")
     starts.start()

@@ -1,4 +1,4 @@
-"""Messages between processes: framed, checked, and never run."""
+"""Messages between processes: framed, validated, and never executed."""
 
 import os
 import pickle
@@ -42,7 +42,7 @@ def raw_and_channel(sockets) -> tuple[socket.socket, Channel]:
 
 
 def test_messages_arrive_in_order_and_then_their_end(sockets) -> None:
-    """Whatever their size."""
+    """Of any size."""
     sender = Channel(sockets[0], ToChild)
     receiver = Channel(sockets[1], FromChild)
     sent = [Started(), ChildStatus(REPORT, 1.25), ChildMetrics("x" * 100_000), ChildStatus(None, 0)]
@@ -88,8 +88,8 @@ class Trap:
         return os.mkdir, (str(self.directory),)
 
 
-def test_a_pickle_is_refused_and_not_run(raw_and_channel, tmp_path) -> None:
-    """Nothing that arrives is ever code."""
+def test_a_pickle_is_refused_and_not_loaded(raw_and_channel, tmp_path) -> None:
+    """Received data is never executed."""
     raw, channel = raw_and_channel
     trap = pickle.dumps(Trap(tmp_path / "executed"))
     raw.sendall(HEADER.pack(len(trap)) + trap)
@@ -111,8 +111,8 @@ def test_a_pickle_is_refused_and_not_run(raw_and_channel, tmp_path) -> None:
     ],
     ids=["empty", "not msgpack", "no such type", "wrong field", "wrong direction", "deep"],
 )
-def test_what_is_no_expected_message_is_refused(raw_and_channel, body) -> None:
-    """With one kind of error."""
+def test_an_unexpected_message_is_refused(raw_and_channel, body) -> None:
+    """With ChannelError."""
     raw, channel = raw_and_channel
     raw.sendall(HEADER.pack(len(body)) + body)
 
@@ -139,7 +139,7 @@ def test_a_frame_that_is_cut_off_is_the_end(raw_and_channel, sent) -> None:
     assert channel.receive() is None
 
 
-def test_an_end_that_does_not_read_does_not_block_the_other(sockets) -> None:
+def test_an_end_that_does_not_read_does_not_block_the_sender(sockets) -> None:
     """The send fails, and so does every send after it: half a frame may be on its way."""
     sender = Channel(sockets[0], FromChild, send_timeout=0.05)
 

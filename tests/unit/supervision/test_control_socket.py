@@ -1,4 +1,4 @@
-"""The socket that answers `status` and `stop`: clients of all kinds, and the one that is served."""
+"""The socket that answers `status` and `stop`, with valid and invalid clients."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ class Server:
     stops: threading.Semaphore
 
     def connect(self) -> socket.socket:
-        """A client that has said nothing yet."""
+        """A client that has sent nothing yet."""
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         client.connect(str(self.place))
         client.settimeout(TIMEOUT)
@@ -61,7 +61,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def answers(server: Server) -> list[Status]:
-    """What those who ask properly get."""
+    """Check that valid requests are answered."""
     return [*ask_status(server.settings).values()]
 
 
@@ -71,7 +71,7 @@ def test_a_status_is_answered(server: Server) -> None:
 
 
 def test_a_stop_is_passed_on_and_the_client_stays_until_the_process_ends(server: Server) -> None:
-    """It has no other way to see the end."""
+    """So that it sees the end."""
     (asked,) = ask_to_stop(server.settings)
 
     assert server.stops.acquire(timeout=TIMEOUT)
@@ -79,8 +79,8 @@ def test_a_stop_is_passed_on_and_the_client_stays_until_the_process_ends(server:
     assert not asked.wait(0.05)
 
 
-def test_more_silent_clients_than_are_served_do_not_keep_others_waiting(server: Server) -> None:
-    """Those that came first are turned away."""
+def test_many_silent_clients_do_not_delay_others(server: Server) -> None:
+    """The oldest ones are disconnected."""
     silent = [server.connect() for _ in range(MOST_CLIENTS * 3)]
 
     assert [STATUS] == answers(server)
@@ -100,8 +100,8 @@ def test_more_silent_clients_than_are_served_do_not_keep_others_waiting(server: 
     ],
     ids=["too long", "not msgpack", "a pickle", "cut off", "an answer"],
 )
-def test_a_bad_request_is_turned_away_without_an_answer(server: Server, sent: bytes) -> None:
-    """And those who ask properly are served as before."""
+def test_an_invalid_request_is_disconnected_without_an_answer(server: Server, sent: bytes) -> None:
+    """Valid requests are answered as before."""
     with server.connect() as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
@@ -111,8 +111,8 @@ def test_a_bad_request_is_turned_away_without_an_answer(server: Server, sent: by
     assert not server.stops.acquire(blocking=False)
 
 
-def test_a_client_that_does_not_take_its_answer_keeps_nobody_waiting(server: Server) -> None:
-    """Nor does one that is gone when its answer comes."""
+def test_a_client_that_does_not_read_does_not_delay_others(server: Server) -> None:
+    """Nor does one that has disconnected before its answer."""
     clients = [server.connect() for _ in range(5)]
     for client in clients:
         client.sendall(encode(AskStatus()))
@@ -124,7 +124,7 @@ def test_a_client_that_does_not_take_its_answer_keeps_nobody_waiting(server: Ser
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_another_user_is_turned_away_even_where_the_modes_let_him_in(
+def test_another_user_is_refused_even_if_modes_permit(
     server: Server,
 ) -> None:
     """By the credentials that the kernel knows."""

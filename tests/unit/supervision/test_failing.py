@@ -1,4 +1,4 @@
-"""A child process that cannot go on exits, whether or not its supervisor can be told."""
+"""A child process that fails exits, even if it cannot reach its supervisor."""
 
 import socket
 import subprocess
@@ -49,8 +49,8 @@ def fail(*args: str, hang_up: bool = False) -> tuple[int, socket.socket]:
     return done.returncode, ours
 
 
-def test_the_supervisor_is_told_why() -> None:
-    """A text that cannot be encoded is made one that can, and a long one is cut."""
+def test_the_supervisor_gets_the_reason() -> None:
+    """A text that cannot be encoded is converted, and a long one is cut."""
     status, ours = fail("disk full \udcff" + "x" * 10_000)
     with ours:
         message = Channel(ours, FromChild).receive()

@@ -54,15 +54,15 @@ def test_a_number_is_taken_until_the_last_process_of_a_run_has_ended(settings: S
     assert (2, 1) == (while_it_lives.number, when_it_has_ended.number)
 
 
-def test_a_folder_that_others_could_enter_is_closed_to_them(settings: Settings) -> None:
-    """An earlier version made it."""
+def test_a_folder_open_to_others_is_made_private(settings: Settings) -> None:
+    """Such as one of an earlier version."""
     (settings.log_dir / "run" / "1").mkdir(parents=True, mode=0o755)
     with own_run(settings) as run:
         assert 0o700 == stat.S_IMODE(run.folder.stat().st_mode)
 
 
-def test_a_folder_that_leads_elsewhere_is_passed_over(settings: Settings, tmp_path: Path) -> None:
-    """Whoever may write to the log directory does not choose where sockets are made."""
+def test_a_link_in_place_of_a_folder_is_skipped(settings: Settings, tmp_path: Path) -> None:
+    """So that a user who may write to the log directory cannot choose where sockets are made."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     elsewhere.chmod(0o755)  # whatever the umask is
@@ -105,7 +105,7 @@ def test_a_broken_registration_is_skipped(settings: Settings, registration: str)
     assert not (folder / REGISTRATION).exists()
 
 
-def test_what_a_killed_run_left_is_not_asked_and_removed_by_the_next(
+def test_files_of_a_killed_run_are_ignored_and_removed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its registration, its socket, and the directory that was made for it."""
@@ -131,7 +131,7 @@ def test_what_a_killed_run_left_is_not_asked_and_removed_by_the_next(
     assert [] == list(after.folder.glob(REGISTRATION))
 
 
-def test_a_socket_goes_elsewhere_where_its_folder_takes_none(settings: Settings) -> None:
+def test_a_socket_is_elsewhere_if_its_folder_supports_none(settings: Settings) -> None:
     """Some file systems have no sockets: here there is a directory in its place."""
     with own_run(settings) as run:
         (run.folder / SOCKET).mkdir()

@@ -1,4 +1,4 @@
-"""The proxy with faults does to connections what it says."""
+"""The fault proxy applies its faults to connections."""
 
 import socket
 import socketserver
@@ -17,7 +17,7 @@ SILENCE = 0.2
 
 
 class Echo(socketserver.StreamRequestHandler):
-    """Answers each line with itself, and notes it."""
+    """Answers each line with itself, and records it."""
 
     def handle(self) -> None:
         assert isinstance(self.server, EchoServer)
@@ -27,7 +27,7 @@ class Echo(socketserver.StreamRequestHandler):
 
 
 class EchoServer(socketserver.ThreadingTCPServer):
-    """Notes the lines of all connections."""
+    """Records the lines of all connections."""
 
     daemon_threads = True
 
@@ -135,7 +135,7 @@ def test_a_black_hole_drops_bytes_and_closes_nothing(proxy: FaultProxy, server: 
 
 
 def test_one_direction_alone_can_be_dropped(proxy: FaultProxy, server: EchoServer) -> None:
-    """The server gets the question, and the client no answer; or the other way round."""
+    """The server gets the request, and the client no answer; or the other way round."""
     with client_of(proxy) as client:
         proxy.black_hole(TO_CLIENT)
         client.sendall(b"heard\n")
@@ -148,7 +148,7 @@ def test_one_direction_alone_can_be_dropped(proxy: FaultProxy, server: EchoServe
     assert server.lines.empty()
 
 
-def test_what_is_held_back_arrives_when_it_heals(proxy: FaultProxy, server: EchoServer) -> None:
+def test_held_bytes_arrive_after_heal(proxy: FaultProxy, server: EchoServer) -> None:
     with client_of(proxy) as client:
         proxy.hold()
         client.sendall(b"late\n")
@@ -158,7 +158,7 @@ def test_what_is_held_back_arrives_when_it_heals(proxy: FaultProxy, server: Echo
         assert b"late\n" == client.recv(100)
 
 
-def test_a_server_that_is_away_resets_its_clients(proxy: FaultProxy, server: EchoServer) -> None:
+def test_clients_of_a_stopped_server_are_reset(proxy: FaultProxy, server: EchoServer) -> None:
     server.shutdown()
     server.server_close()
     assert is_refused(proxy)

@@ -1,4 +1,4 @@
-"""A machine without a broker skips its tests, unless it is asked not to."""
+"""Tests without their requirements are skipped, or fail if these are required."""
 
 import pytest
 
@@ -6,15 +6,15 @@ from tests.support import kafka_jars
 from tests.support.required import skip_or_fail
 
 
-def test_what_is_missing_is_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason is told."""
+def test_a_missing_requirement_skips_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason."""
     monkeypatch.delenv("REQUIRE_KAFKA", raising=False)
 
     with pytest.raises(pytest.skip.Exception, match=r"No java\."):
         skip_or_fail("REQUIRE_KAFKA", "No java.")
 
 
-def test_what_is_missing_is_a_failure_where_it_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_required_program_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Continuous integration cannot pass by skipping."""
     monkeypatch.setenv("REQUIRE_KAFKA", "1")
 
@@ -23,7 +23,7 @@ def test_what_is_missing_is_a_failure_where_it_is_required(monkeypatch: pytest.M
 
 
 def test_every_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that one look tells what to install."""
+    """So that all of them can be installed at once."""
     monkeypatch.setenv("PATH", "")
 
     assert kafka_jars.why_no_broker() == (

@@ -1,4 +1,4 @@
-"""The checker of topics and ledgers finds each kind of planted fault, and nothing in good books."""
+"""The checker of topics and ledgers finds each kind of fault, and none in consistent data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ NOTICES, LETTERS = "notification-events", "dead-letters"
 
 @attrs.define
 class Books:
-    """What the checker reads; tests plant a fault in it."""
+    """The data that the checker reads; tests add a fault to it."""
 
     records: list[Seen] = attrs.field(factory=list)
     submitted: set[str] = attrs.field(factory=set)
@@ -81,7 +81,7 @@ def refused(books: Books, order_id: str) -> None:
     )
 
 
-def test_good_books_have_no_problems() -> None:
+def test_consistent_data_has_no_problems() -> None:
     """Repeated records and repeated replies are none."""
     assert [] == good_books().problems
 

@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order and however often, a saga's spans make one whole tree."""
+"""Properties: for any sequence of events, the spans of a saga make one tree."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ class Traced(Turns):
 
 
 def make_one_tree(spans: list[SpanOver]) -> None:
-    """Each span once, below one that begins no later and ends no sooner."""
+    """Check that each span exists once, within the time of its parent."""
     by_id = {span.id: span for span in spans}
     assert len(spans) == len(by_id)
     assert 1 == sum(not span.parent for span in spans)
@@ -65,13 +65,13 @@ def make_one_tree(spans: list[SpanOver]) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from((PLACE_ORDER, AT_ONCE, FORWARD_ONLY)), events)
 def test_the_spans_of_any_saga_make_one_tree(saga: Saga[Any], happening: list[Any]) -> None:
-    """And every command that was sent to somebody has a span of its own."""
+    """And every command has a span."""
     goes_through(saga, START, happening)
 
 
 @settings(max_examples=400, deadline=None)
 @given(trips())
-def test_the_spans_of_all_that_a_definition_can_say_make_one_tree(
+def test_the_spans_of_every_feature_of_definitions_make_one_tree(
     trip: tuple[Saga[Any], list[Any]],
 ) -> None:
     """Waits are spans too; items have spans below the saga, as other steps."""

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for metrics that exist; the documentation names them all."""
+"""The dashboard and the alerts query existing metrics; the documentation names all of them."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def queries() -> Iterator[str]:
 
 
 def test_every_query_asks_for_metrics_that_exist(of_http: set[str]) -> None:
-    """A mistyped one would be an empty panel, or an alert that never comes."""
+    """A mistyped one would be an empty panel, or an alert that never fires."""
     asked = {name for query in queries() for name in NAME.findall(query)}
 
     assert asked
@@ -97,8 +97,8 @@ def test_every_label_in_a_query_is_one_that_the_metric_has() -> None:
             assert labels <= known[name], (query, name)
 
 
-def test_the_dashboard_is_one_that_grafana_takes() -> None:
-    """Ids are unique, panels overlap nowhere, and each has something to show."""
+def test_the_dashboard_is_valid_for_grafana() -> None:
+    """Ids are unique, panels do not overlap, and each has a query."""
     panels: list[dict[str, Any]] = DASHBOARD["panels"]
     places = [
         (x, y)
@@ -125,7 +125,7 @@ def test_every_metric_of_the_workers_has_a_row_in_the_documentation() -> None:
 
 
 def test_the_documentation_names_no_metric_that_does_not_exist(of_http: set[str]) -> None:
-    """Whoever serves it."""
+    """For metrics of workers and of HTTP."""
     plain = {metric.name for metric in (*METRICS, *PROCESS)}
 
     assert set() == set(NAME.findall(DOCUMENT)) - plain - of_workers() - of_http

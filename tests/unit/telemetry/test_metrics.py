@@ -1,4 +1,4 @@
-"""What workers count, and what Prometheus gets of it."""
+"""The metrics of workers, and their form for Prometheus."""
 
 import json
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def metered(directory: Path, **more: Any) -> tuple[EmbeddedSystem, Meter]:
-    """A system and what counts its doings."""
+    """A system with a meter."""
     system, meter = EmbeddedSystem(directory, **more), Meter()
     system.parts = attrs.evolve(system.parts, observers=(meter,))
     return system, meter
@@ -83,7 +83,7 @@ def test_orders_are_counted_by_how_they_end(tmp_path: Path) -> None:
 
 
 def test_a_timeout_is_measured_by_how_long_it_waited(tmp_path: Path) -> None:
-    """And by how late it was noticed, which on virtual time is never."""
+    """And by its delay, which is 0 on virtual time."""
     system, meter = metered(tmp_path, settings={"payment_silent_rate": 1.0})
     with system:
         system.load({"PEN": 100})
@@ -100,8 +100,8 @@ def test_a_timeout_is_measured_by_how_long_it_waited(tmp_path: Path) -> None:
     assert 1 == value(samples, "timeout_lateness_seconds_count", saga="place-order")
 
 
-def test_what_was_rolled_back_is_not_counted(tmp_path: Path) -> None:
-    """A crash before the commit leaves nothing; what is done again counts once."""
+def test_a_rolled_back_batch_is_not_counted(tmp_path: Path) -> None:
+    """A crash before the commit counts nothing; the repetition counts once."""
     dying = [True]
 
     def watch(point: str) -> None:
@@ -124,14 +124,14 @@ def test_what_was_rolled_back_is_not_counted(tmp_path: Path) -> None:
 
 
 class Broken(Meter):
-    """One that cannot count."""
+    """An observer that raises."""
 
     def committed(self, *batch: object) -> None:
         raise ZeroDivisionError("no way")
 
 
-def test_one_who_cannot_count_stops_nobody(tmp_path: Path) -> None:
-    """It is logged; orders go on."""
+def test_an_observer_that_raises_does_not_stop_the_system(tmp_path: Path) -> None:
+    """The error is logged; orders are handled."""
     with EmbeddedSystem(tmp_path) as system:
         system.parts = attrs.evolve(system.parts, observers=(Broken(),))
         system.restart()
@@ -159,7 +159,7 @@ def test_dead_letters_and_batches_are_counted(tmp_path: Path) -> None:
 
 
 class NoMailServer:
-    """A way to customers that leads nowhere."""
+    """A channel that always fails."""
 
     name = "mail"
     local = False
@@ -169,8 +169,8 @@ class NoMailServer:
         raise ConnectionRefusedError("port 25 is closed")
 
 
-def test_calls_that_fail_are_counted_by_what_they_were_and_why(tmp_path: Path) -> None:
-    """Each attempt is one."""
+def test_failed_calls_are_counted_by_operation_and_reason(tmp_path: Path) -> None:
+    """Each attempt counts."""
     system, meter = metered(tmp_path, channel=NoMailServer())
     with system:
         system.load({"PEN": 100})
@@ -185,7 +185,7 @@ def test_calls_that_fail_are_counted_by_what_they_were_and_why(tmp_path: Path) -
 
 
 def test_calls_under_way_and_stale_acknowledgements_are_shown() -> None:
-    """As the bridge reports them."""
+    """As the processor reports them."""
     report = attrs.evolve(REPORT, calls={"payments": 3}, stale_acks=2)
     samples = shown(Exposition(Meter(), lambda: report))
 
@@ -194,7 +194,7 @@ def test_calls_under_way_and_stale_acknowledgements_are_shown() -> None:
 
 
 def test_a_distribution_counts_what_is_not_above_a_bound() -> None:
-    """As Prometheus means `le`."""
+    """As Prometheus defines `le`."""
     distribution = Distribution((1.0, 2.0))
     distribution.add([0.5, 1.0, 1.5, 9.0])
 
@@ -207,7 +207,7 @@ def names(families: Iterable[Any]) -> set[str]:
     return {f.name + ("_total" if f.type == "counter" else "") for f in families}
 
 
-def test_the_catalogue_names_what_is_exposed() -> None:
+def test_the_definitions_name_all_exposed_metrics() -> None:
     """All of it, and nothing else."""
     exposed = names(OneWorker(Meter(), lambda: REPORT).collect())
 

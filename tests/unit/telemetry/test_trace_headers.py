@@ -49,7 +49,7 @@ def test_every_record_of_a_saga_has_the_trace_context_of_its_start(system: Embed
 
 
 def test_a_saga_without_a_trace_has_records_without_one(system: EmbeddedSystem) -> None:
-    """No trace is begun here, since no span of it would be exported."""
+    """No trace is started here, because no span of it would be exported."""
     system.put_raw("order-events", ORDER, b"o-1", (STATE,))
     system.advance(300)
 
@@ -74,7 +74,7 @@ def test_a_saga_without_a_trace_has_records_without_one(system: EmbeddedSystem) 
     }.items(),
 )
 def test_a_malformed_traceparent_is_no_trace(header: str, valid: bool) -> None:
-    """As the recommendation has it."""
+    """As the W3C recommendation says."""
     order = OrderCreated(order_id="o-1")
     received = with_trace(order, (("traceparent", header.encode()), STATE))
 

@@ -1,4 +1,4 @@
-"""A saga is a trace: its spans, where they hang, and how a trace goes along with records."""
+"""A saga is a trace: its spans, their parents, and trace contexts in records."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ def headers_of(system: EmbeddedSystem, status: str) -> list[tuple[tuple[str, byt
 
 
 def test_a_completed_saga_is_one_trace(tmp_path: Path) -> None:
-    """Steps below the saga, attempts below their steps; what is told is one span of no length."""
+    """Steps below the saga, attempts below their steps; a step without a reply is one span of no
+    length."""
     with Traced(tmp_path) as system:
         system.load({"PEN": 10})
         system.put(an_order("o-1"))
@@ -77,7 +78,7 @@ def test_a_cancelled_saga_shows_what_was_undone_and_why(tmp_path: Path) -> None:
 
 
 def test_spans_have_no_card_numbers_and_addresses(tmp_path: Path) -> None:
-    """What an operator typed is exported nowhere as it is."""
+    """Text of an operator is exported redacted."""
     silent = {"payment_silent_rate": 1.0, "payment_silent_attempts": 99}
     with Traced(tmp_path, settings=silent) as system:
         system.put(an_order("o-1"))
@@ -128,7 +129,7 @@ def test_a_step_that_timed_out_for_good_is_undone_from_then_on(tmp_path: Path) -
 
 
 def test_a_saga_that_is_cancelled_by_hand_waits_for_no_answer(tmp_path: Path) -> None:
-    """The attempt that was under way is over, and the operator stands in the saga's events."""
+    """The attempt under way ends, and the operator is in the saga's events."""
     silent = {"payment_silent_rate": 1.0, "payment_silent_attempts": 99}
     with Traced(tmp_path, settings=silent) as system:
         system.put(an_order("o-1"))
@@ -174,7 +175,7 @@ def test_a_crash_and_a_restart_leave_one_trace(tmp_path: Path) -> None:
     assert "" == tree["place-order"][0]
 
 
-def test_a_trace_that_began_elsewhere_goes_on(tmp_path: Path) -> None:
+def test_a_trace_from_another_system_is_continued(tmp_path: Path) -> None:
     """Across a restart too: the saga keeps what its first record brought."""
     with Traced(tmp_path, settings={"payment_silent_rate": 1.0}) as system:
         system.load({"PEN": 10})
@@ -192,8 +193,8 @@ def test_a_trace_that_began_elsewhere_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", [b"nonsense", b"\xff", ELSEWHERE.encode()[:-3]])
-def test_a_header_that_is_none_changes_nothing(tmp_path: Path, header: bytes) -> None:
-    """The saga begins a trace of its own."""
+def test_an_invalid_header_changes_nothing(tmp_path: Path, header: bytes) -> None:
+    """The saga starts its own trace."""
     with Traced(tmp_path) as system:
         order = b'{"orderId": "o-1", "status": "ORDER_CREATED"}'
         system.put_raw("order-events", order, b"o-1", (("traceparent", header),))
@@ -202,7 +203,7 @@ def test_a_header_that_is_none_changes_nothing(tmp_path: Path, header: bytes) ->
 
 
 def test_a_trace_that_is_not_sampled_elsewhere_is_not_sampled_here(tmp_path: Path) -> None:
-    """But it is handed on, so that nobody behind us samples it either."""
+    """But it is passed on, so that later systems do not sample it either."""
     with Traced(tmp_path) as system:
         order = b'{"orderId": "o-1", "status": "ORDER_CREATED"}'
         unsampled = ELSEWHERE.encode()[:-1] + b"0"
@@ -247,7 +248,7 @@ def test_every_record_of_a_saga_names_the_span_it_belongs_to(tmp_path: Path) -> 
 
 
 def test_without_tracing_records_have_no_headers(tmp_path: Path) -> None:
-    """And their values say nothing of it."""
+    """And their values have no trace context."""
     with EmbeddedSystem(tmp_path) as system:
         system.load({"PEN": 10})
         system.put(an_order("o-1"))
@@ -256,21 +257,21 @@ def test_without_tracing_records_have_no_headers(tmp_path: Path) -> None:
         assert not any("traceparent" in record for record in system.records())
 
 
-def test_ids_are_those_of_what_they_stand_for() -> None:
-    """The same in every process; a change would tear traces of sagas in flight in two."""
+def test_ids_are_derived_from_sagas_and_events() -> None:
+    """The same in every process; a change would split traces of sagas in flight."""
     assert 0xA74A77B3D1FC30A455943ECAF72C2A5F == trace_id_of("place-order/o-1")
     assert 0xFAF903FB40BB1D6E == span_id_of("place-order/o-1/process payment/1")
 
 
 class NeverRefunds(SimulatedGateway):
-    """A provider that charges, and does not answer to refunds."""
+    """A provider that approves charges, and does not answer refunds."""
 
     def refund(self, refund: Any) -> Any:
         return NoAnswer()
 
 
 def test_a_skipped_step_is_settled_by_the_operator(tmp_path: Path) -> None:
-    """A compensation that nobody answered, and that a person says is done."""
+    """A compensation without a reply, which an operator marks as done."""
     with Traced(tmp_path, gateway=NeverRefunds()) as system:
         system.put(an_order("o-1"))  # and nothing is in stock
         system.advance(hours(5))

@@ -1,4 +1,4 @@
-"""Finding an order's lines in the files there are."""
+"""Finding the lines of an order in the log files."""
 
 import json
 
@@ -106,7 +106,7 @@ def test_files_of_several_workers_are_merged_by_time(tmp_path):
 
 
 def test_a_directory_that_is_not_there_holds_no_lines(tmp_path):
-    """It is up to the command to say so."""
+    """The command reports it."""
     assert [] == read_lines(tmp_path / "nowhere", "o-1")
 
 

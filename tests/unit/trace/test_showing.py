@@ -25,8 +25,8 @@ def shown(*lines, width=170):
     return [" ".join(row.split()) for row in out.getvalue().splitlines()]
 
 
-def test_the_text_tells_the_whole_story_in_its_order():
-    """Offset, step, what happened, attempt, what it set going, and what caused it."""
+def test_the_text_has_all_transitions_in_order():
+    """With offset, step, event, attempt, follow-up and cause."""
     rows = shown(*COMPENSATED)
 
     assert rows[0].startswith("Order o-1 place-order v1 cancelled after 12.7 s")
@@ -80,20 +80,20 @@ def test_waits_and_kept_replies_are_told_in_words(transition, words: str) -> Non
 
 
 def test_an_operator_is_named_with_action_and_reason():
-    """Who did what, and why."""
+    """With operator, action and reason."""
     acted = line("operator", 3, step="reserve stock", action="skip", by="ann", why="sent by hand")
 
     assert any("operator: skip by ann (sent by hand)" in row for row in shown(STARTED, PAID, acted))
 
 
-def test_an_event_that_is_not_known_is_shown_with_all_it_carries():
-    """An older reader still makes sense of a newer log."""
+def test_an_unknown_event_is_shown_with_all_its_fields():
+    """So that an older program can show a newer log."""
     rows = shown(STARTED, line("step_praised", 2, step="process payment", stars=5))
 
     assert any("process payment saga.step_praised stars=5" in row for row in rows)
 
 
-def test_a_key_that_is_not_known_is_shown_too():
+def test_an_unknown_key_is_shown_too():
     """Nothing that was logged is hidden."""
     rows = shown(STARTED, {**PAID, "provider": "acme"})
 
@@ -101,14 +101,14 @@ def test_a_key_that_is_not_known_is_shown_too():
 
 
 def test_markup_in_a_reason_is_only_text():
-    """Square brackets are not styles, and cannot hide anything."""
+    """Square brackets are not interpreted as styles."""
     assert any(
         "[red]why[/]" in row for row in shown(STARTED, line("cancelled", 2, reason="[red]why[/]"))
     )
 
 
 def test_a_saga_without_its_beginning_says_so():
-    """The reader is not led to think that this is all."""
+    """So that it does not look complete."""
     rows = shown(*COMPENSATED[5:])
 
     assert "cancelled in the last 2 s" in rows[0]
@@ -127,7 +127,7 @@ def test_a_saga_without_its_beginning_says_so():
         (7500, "2 h 5 min"),
     ],
 )
-def test_a_duration_is_as_precise_as_a_person_wants_it(seconds, expected):
+def test_durations_have_a_suitable_precision(seconds, expected):
     """Milliseconds matter below a second, seconds do not matter in an hour."""
     assert expected == duration(seconds)
 
@@ -148,7 +148,7 @@ def test_json_holds_every_transition_and_span():
 
 
 def test_the_diagram_draws_commands_answers_and_undos():
-    """What Mermaid would read as its own is escaped."""
+    """Syntax of Mermaid is escaped."""
     diagram = render_mermaid(Timeline.from_lines("o-1", COMPENSATED)).splitlines()
 
     assert ["sequenceDiagram", "    title Order o-1"] == diagram[:2]
@@ -206,8 +206,8 @@ def trace(tmp_path):
 @pytest.mark.parametrize(
     ("form", "beginning"), [("text", "Order o-1"), ("json", "{"), ("mermaid", "sequenceDiagram")]
 )
-def test_the_command_prints_the_format_that_was_asked_for(trace, form, beginning):
-    """Text unless said otherwise."""
+def test_the_command_prints_the_requested_format(trace, form, beginning):
+    """Text by default."""
     result = trace("o-1", "--format", form)
 
     assert 0 == result.exit_code
@@ -219,8 +219,8 @@ def test_json_has_the_flag_of_all_commands(trace):
     assert trace("o-1", "--format", "json").stdout == trace("o-1", "--json").stdout
 
 
-def test_an_order_without_trace_is_told_where_was_looked(trace, tmp_path):
-    """Exit code 1, and what may be the reason."""
+def test_an_order_without_a_trace_reports_the_searched_directory(trace, tmp_path):
+    """With exit code 1 and possible reasons."""
     result = trace("o-2")
 
     assert 1 == result.exit_code
@@ -235,7 +235,7 @@ def test_the_id_of_a_saga_stands_for_its_order(trace) -> None:
     assert "No trace of order refund/o-1." in trace("refund/o-1").stderr
 
 
-def test_a_directory_without_logs_is_told_apart_from_none(trace, tmp_path):
+def test_a_directory_without_logs_is_distinguished_from_a_missing_one(trace, tmp_path):
     """The usual mistake is a wrong directory."""
     (tmp_path / "empty").mkdir()
 

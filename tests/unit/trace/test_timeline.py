@@ -1,4 +1,4 @@
-"""What a timeline makes of lines: what counts, how it ended, how long steps took."""
+"""Building a timeline from log lines: valid transitions, outcome, durations of steps."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def ignored(seq, cause):
     return line("message_ignored", seq, status="X", reason="stale", cause=cause)
 
 
-def test_a_transition_that_was_rolled_back_is_overruled_by_the_one_made_again():
+def test_a_rolled_back_transition_is_replaced_by_its_repetition():
     """After a crash the log holds both; the later one is what was committed."""
     again = {**PAID, "cause": "again"}
 
@@ -28,7 +28,7 @@ def test_a_transition_that_was_rolled_back_is_overruled_by_the_one_made_again():
     )
 
 
-def test_a_later_line_overrules_all_that_came_after_its_place():
+def test_a_later_line_replaces_all_lines_from_its_number_on():
     """A batch that was rolled back can hold several transitions of one saga."""
     rolled_back = [PAID, line("step_completed", 3, step="reserve stock"), line("completed", 4)]
     failed = line("step_failed", 2, step="process payment", cause="again")
@@ -38,7 +38,7 @@ def test_a_later_line_overrules_all_that_came_after_its_place():
     )
 
 
-def test_messages_ignored_in_a_state_that_was_rolled_back_go_with_it():
+def test_messages_ignored_in_a_rolled_back_state_are_dropped():
     """Those ignored before it stay."""
     lines = [STARTED, ignored(1, "early"), PAID, ignored(2, "late"), {**PAID, "cause": "again"}]
 
@@ -49,8 +49,8 @@ def test_messages_ignored_in_a_state_that_was_rolled_back_go_with_it():
     ] == events(*lines)
 
 
-def test_an_ignored_message_overrules_nothing():
-    """It carries the number of the state it came upon."""
+def test_an_ignored_message_replaces_nothing():
+    """It has the number of the current state."""
     assert ["started", "step_completed", "message_ignored"] == [
         event for event, _, _ in events(STARTED, PAID, ignored(1, "x"))
     ]
@@ -61,8 +61,8 @@ def test_a_saga_that_began_again_has_only_its_second_beginning():
     assert [("started", 1, "again")] == events(STARTED, PAID, {**STARTED, "cause": "again"})
 
 
-def test_sagas_of_one_order_do_not_overrule_each_other():
-    """Each counts for itself."""
+def test_sagas_of_one_order_are_independent():
+    """Each has its own numbers."""
     other = line("started", 1, saga_id="return-order/o-1")
 
     timeline = Timeline.from_lines("o-1", [STARTED, PAID, other])
@@ -87,7 +87,7 @@ STUCK = line("needs_attention", 3, step="reserve stock", reason="no answer")
         ([PAID, STUCK, line("operator", 4, action="cancel")], "running"),
     ],
 )
-def test_the_outcome_is_what_the_transitions_say(lines, expected):
+def test_the_outcome_follows_from_the_transitions(lines, expected):
     """A stuck step needs attention until it is answered or an operator acts on it."""
     assert expected == saga_of(STARTED, *lines).outcome
 
@@ -154,6 +154,6 @@ def test_lines_without_a_saga_are_kept_apart():
     assert {"channel": "log"} == timeline.others[0].details
 
 
-def test_everything_after_the_turn_is_undoing():
+def test_transitions_after_the_failure_are_compensation():
     """A `sent` means an undo from there on."""
     assert [False] * 5 + [True] * 3 == [t.undoing for t in saga_of(*COMPENSATED).transitions]

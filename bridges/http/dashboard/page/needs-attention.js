@@ -20,7 +20,8 @@ const placeOf = ({ step, code }) => (code ? `undo of ${step}` : step);
 export function attentionSection() {
   const list = el("ul", { class: "rows" });
   const none = el("p", { class: "empty" }, UNKNOWN);
-  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"));
+  const beyond = el("span");
+  const more = el("p", { class: "more", hidden: true }, el("a", { href: "#/orders?saga=NEEDS_ATTENTION" }, "All that need attention"), beyond);
   const groups = el("ul", { class: "rows groups", "aria-label": "Groups" });
   const number = el("span", { class: "badge num" });
   const trouble = el("div");
@@ -52,6 +53,9 @@ export function attentionSection() {
       for (const group of several) shown.set(keyOf(group), group);
       const single = snapshot.needsAttention.filter((saga) => !shown.has(keyOf(saga)));
       more.hidden = all <= SHOWN;
+      // The groups are made of the oldest ones only.
+      const left = all - snapshot.groups.reduce((sum, group) => sum + group.count, 0);
+      setText(beyond, left > 0 ? `; ${count(left)} newer ones are in no group yet` : "");
       groups.hidden = !several.length;
       keyed(groups, several, keyOf, (group) => groupRow(group, tell, chosen));
       keyed(list, single.slice(0, SHOWN), (saga) => saga.sagaId, (saga) => attentionRow(saga, chosen));
