@@ -12,6 +12,7 @@ from functools import cache
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from order_sagas.actors.entities import ENTITIES, Entity, Order, StockLevel
 from order_sagas.bridges.storage.log_queues import LEFT_FOR_OTHERS, LEFT_FOR_ROLE, TO_READ
@@ -33,7 +34,7 @@ def partial_index(
     sa.Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
 
 
-class Indexed(sa.sql.functions.FunctionElement[str]):
+class Indexed(FunctionElement[str]):
     """A text of any length as an index has it: on PostgreSQL its beginning.
 
     The entries of PostgreSQL's indexes are limited to about 2,700 bytes.

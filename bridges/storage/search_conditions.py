@@ -108,7 +108,8 @@ def _indexes(which: Search) -> Iterator[tuple[Any, bool]]:
 
 def _of_code(code: str) -> Conditions:
     """The condition of the code, so that its index can be used."""
-    return [Indexed(sagas.c.code) == Indexed(sa.literal(code)), sagas.c.code == code, _FAILED]
+    indexed: Any = Indexed(sagas.c.code)
+    return [indexed == Indexed(sa.literal(code)), sagas.c.code == code, _FAILED]
 
 
 def _between(column: Any, low: Any, high: Any) -> Conditions:
