@@ -101,15 +101,32 @@ def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
 
 def why_stuck(progress: SagaState) -> tuple[str, str, float]:
     """Return the step that got stuck last and still is, why, and when."""
+    return next(_stuck_steps(progress), ("", NO_ANSWER, progress.started_at))
+
+
+def causes_of(
+    db: sa.Connection, no: int, progress: SagaState, registry: Registry
+) -> dict[str, str]:
+    """Return why the steps are stuck that are, by name. `no` is the number of the saga's order."""
+    causes = {step: cause for step, cause, _ in _stuck_steps(progress)}
+    for step, cause in causes.items():
+        if cause == NO_ANSWER and _is_paid(progress, step, registry):
+            pending = sa.and_(_payments.c.no == no, _payments.c.status == Payment.PENDING)
+            refused = db.execute(sa.select(_payments.c.reason).where(pending)).scalar()
+            causes[step] = _words(refused or "") or cause
+    return causes
+
+
+def _stuck_steps(progress: SagaState) -> Iterator[tuple[str, str, float]]:
+    """Yield the steps that are stuck, with why and when, the last one first."""
     later: set[str] = set()
     history = progress.history
     for place in range(len(history) - 1, -1, -1):
         entry = history[place]
         if entry.event == "saga.needs_attention" and entry.step not in later:
-            return entry.step, _cause(history[:place], entry), entry.at
+            yield entry.step, _cause(history[:place], entry), entry.at
         if entry.event != IGNORED:
             later.add(entry.step)
-    return "", NO_ANSWER, progress.started_at
 
 
 def _cause(before: tuple[HistoryEntry, ...], stuck: HistoryEntry) -> str:

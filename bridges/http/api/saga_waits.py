@@ -45,10 +45,13 @@ class Waiting:
         self._progress = typed(progress, saga)
         self._rows = rows_of(saga, progress.items)
 
-    def waits(self, pauses: Mapping[str, PauseView]) -> list[WaitView]:
-        """Return what the saga waits for, in the order of its steps. `pauses` are by service."""
+    def waits(self, pauses: Mapping[str, PauseView], causes: Mapping[str, str]) -> list[WaitView]:
+        """Return what the saga waits for, in the order of its steps.
+
+        `pauses` are by service, `causes` are those of the steps that are stuck.
+        """
         return [
-            self._wait(place, row, state, UNDER_WAY[Phase(state.phase)], pauses)
+            self._wait(place, row, state, pauses, causes)
             for place, row, state in self._places()
             if state.phase in UNDER_WAY
             # An `Each` waits for its items, which have places of their own.
@@ -106,9 +109,10 @@ class Waiting:
         place: int,
         row: Step[Any, Any],
         state: StepState,
-        kind: str,
         pauses: Mapping[str, PauseView],
+        causes: Mapping[str, str],
     ) -> WaitView:
+        kind = UNDER_WAY[Phase(state.phase)]
         undo = Phase(state.phase).name.startswith("UNDO")
         child = self._child(place, row) if row.is_child else None
         if kind == "reply" and not undo:
@@ -126,6 +130,7 @@ class Waiting:
             service=None if row.kind in ("delay", "wait") or row.is_child else row.to.name,
             since=moment(state.since),
             deadline=moment(until),
+            cause=causes.get(row.name, "") if kind == "person" else "",
             pause=pauses.get(row.to.name),
             child=child,
             signals=[*_signals(row)] if kind == "signal" else [],
