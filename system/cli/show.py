@@ -9,7 +9,7 @@ from rich.text import Text
 
 from order_sagas.actors.entities import ENTITIES
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.sagas.places import names_of
+from order_sagas.actors.sagas.places import states_by_name
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState, saga_id_of
 from order_sagas.bridges.operations.stuck import causes_of
@@ -100,10 +100,9 @@ def _steps(progress: SagaState, registry: Registry) -> list[tuple[str, StepState
     """Pair each step with its name, or with its number if the definition is not registered."""
     try:
         saga = registry.get(progress.saga, progress.version)
-        names = names_of(saga, progress)
     except UnknownSagaError:
-        names = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-    return list(zip(names, progress.steps, strict=True))
+        return [(f"step {number}", state) for number, state in enumerate(progress.steps, 1)]
+    return states_by_name(saga, progress)
 
 
 def _as_json(

@@ -9,7 +9,7 @@ from order_sagas.actors.messages import Message, status
 from order_sagas.actors.sagas.child_messages import parent_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.locks import LOCKS, PREFIX
-from order_sagas.actors.sagas.places import rows_of
+from order_sagas.actors.sagas.places import end_of_wait, rows_of
 from order_sagas.actors.sagas.state import Phase, SagaState, StepState, saga_id_of, typed
 from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.sagas.transition import Transition
@@ -119,17 +119,13 @@ class Waiting:
             kind = _kind(row)
         elif kind == "reply" and row.is_child:
             kind = "child"
-        until = state.deadline
-        if row.repeat_every and not undo:
-            # The deadline of the state may be that of the next repetition.
-            until = max(until, state.since + (row.within or 0.0))
         return WaitView(
             step=row.name,
             kind=kind,
             undo=undo,
             service=None if row.kind in ("delay", "wait") or row.is_child else row.to.name,
             since=moment(state.since),
-            deadline=moment(until),
+            deadline=moment(end_of_wait(row, state)),
             cause=causes.get(row.name, "") if kind == "person" else "",
             pause=pauses.get(row.to.name),
             child=child,

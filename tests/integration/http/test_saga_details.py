@@ -228,6 +228,7 @@ def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
             system.put(an_order(order_id))
         with api_of(system) as api:
             last, holder = (api.get(f"{SAGAS}/place-order/{each}").json() for each in "CA")
+            listed = [api.get(SAGAS, params=p).json()["sagas"][0] for p in ({}, {"prefix": "C"})]
     lock = last["lock"]
 
     assert ("c-1", "place-order/A", 2, 2) == (
@@ -236,6 +237,9 @@ def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
     assert ["B", "C"] == [each["orderId"] for each in lock["waiting"]]
     assert ["lock"] == [each["kind"] for each in last["waits"]]
     assert timedelta(hours=2) == waited_for(last["waits"][0])
+    assert {last["waits"][0]["deadline"]} == {
+        last["steps"][1]["deadline"], *(each["deadline"] for each in listed),
+    }  # fmt: skip
     assert (0, "reply") == (holder["lock"]["place"], holder["waits"][0]["kind"])
     assert last["definition"]["exclusive"]
     assert "lock" == last["definition"]["steps"][1]["kind"]
