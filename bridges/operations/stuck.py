@@ -3,7 +3,7 @@
 Only the oldest of them are looked at, so that the answer takes a bounded time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import attrs
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from order_sagas.actors.sagas.state import HistoryEntry, SagaState, Status, deco
 from order_sagas.actors.sagas.transition import IGNORED
 from order_sagas.bridges.operations.letters import LONGEST_KIND, kind_of
 from order_sagas.bridges.redaction import redacted
-from order_sagas.bridges.storage.schema import sagas, table_of
+from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
 LOOKED_AT = 5000
 """Maximum number of sagas that need attention which are looked at."""
@@ -74,8 +74,13 @@ def groups_of(found: Iterable[Stuck]) -> list[StuckGroup]:
     return sorted(groups.values(), key=lambda group: (group.since, group.saga, group.step))
 
 
-def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
-    """Yield the sagas that need attention, the oldest first, at most LOOKED_AT."""
+def stuck_sagas(
+    db: sa.Connection, registry: Registry, order_ids: Collection[str] | None = None
+) -> Iterator[Stuck]:
+    """Yield the sagas that need attention, the oldest first, at most LOOKED_AT.
+
+    With `order_ids`, only those of these orders.
+    """
     query = (
         sa.select(sagas.c.state, sagas.c.step, _payments.c.reason)
         .select_from(
@@ -88,6 +93,9 @@ def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
         .order_by(sagas.c.no)
         .limit(LOOKED_AT)
     )
+    if order_ids is not None:
+        numbers = sa.select(order_keys.c.no).where(order_keys.c.order_id.in_(order_ids))
+        query = query.where(sagas.c.no.in_(numbers))
     for raw, step, refused in db.execute(query):
         progress = decode_plain(raw)
         stuck_in, cause, since = why_stuck(progress)

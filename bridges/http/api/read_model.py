@@ -130,9 +130,11 @@ class ReadModel:
         Those that are stuck have their cause. With `cause`, the others are left out of the page.
         """
         page = self._found_sagas(which, limit, after)
-        if any(saga.status == Status.NEEDS_ATTENTION.name for saga in page.sagas):
+        attention = Status.NEEDS_ATTENTION.name
+        if ids := {saga.order_id for saga in page.sagas if saga.status == attention}:
             with self.moment() as db:
-                causes = {each.saga_id: each.cause for each in stuck_sagas(db, self._registry)}
+                stuck = stuck_sagas(db, self._registry, ids)
+                causes = {each.saga_id: each.cause for each in stuck}
             found = [replace(saga, cause=causes.get(saga.saga_id)) for saga in page.sagas]
             page = replace(page, sagas=found)
         if cause:
