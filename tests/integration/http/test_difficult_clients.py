@@ -223,20 +223,16 @@ def test_a_request_without_one_host_says_so(api):
     with connect(api) as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\n\r\n")
 
-        assert "one Host header" in problem(read_all(connection))["detail"]
+        assert "one Host header" in str(problem(read_all(connection))["detail"])
 
 
 @pytest.mark.parametrize("host", [b"", b"Host: 127.0.0.1\r\n"])
 @pytest.mark.parametrize("has_tokens", [False, True])
-def test_what_comes_as_a_proxy_sends_it_by_default_needs_tokens(
-    system, tmp_path, has_tokens, host
-):
+def test_what_comes_as_a_proxy_sends_it_by_default_needs_tokens(system, tmp_path, has_tokens, host):
     """HTTP/1.0, this machine or none as the host, and no header that tells of the client."""
     tokens = tokens_file(tmp_path) if has_tokens else None
     with serving(system.settings, tokens=tokens) as client, connect(client) as connection:
-        connection.sendall(
-            b"GET /health/live HTTP/1.0\r\n%sConnection: close\r\n\r\n" % host
-        )
+        connection.sendall(b"GET /health/live HTTP/1.0\r\n%sConnection: close\r\n\r\n" % host)
         answer = read_all(connection)
 
     assert (b"HTTP/1.1 200" if has_tokens else b"HTTP/1.1 403") == answer[:12]
