@@ -265,6 +265,15 @@ class Step(Generic[S, X]):
     else:
 
         def __init__(self, name: str, **fields: Any) -> None:
+            known = [each.name for each in attrs.fields(Step) if each.init and each.name != "name"]
+            for wrong in fields.keys() - known:
+                raise DefinitionError(
+                    f"step {name!r} has no field {wrong!r}; its fields are {', '.join(known)}"
+                )
+            if "to" not in fields:
+                raise DefinitionError(
+                    f"step {name!r} needs `to`: a Participant, or the class of a service"
+                )
             self.__attrs_init__(name, **fields)
 
         @classmethod

@@ -132,6 +132,12 @@ WRONG: dict[str, Callable[[], Any]] = {
     "a parallel group takes steps: write Parallel(Step(...), Step(...)), not [": (
         lambda: Parallel(a_list())
     ),
+    "step 'pay' has no field 'wihtin'; its fields are to, do, done, failed, within": (
+        lambda: a_step(wihtin=5)
+    ),
+    "step 'pay' needs `to`: a Participant, or the class of a service": (
+        lambda: Step("pay", **{"do": Asked})
+    ),
     "step 'all': its `step` must be a Step, not 5": lambda: Each(
         "all", over=lambda start: [], step=FIVE
     ),
