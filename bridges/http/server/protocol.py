@@ -147,7 +147,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the head timer: the head has arrived in time. It has one Host (RFC 9112, 3.2)."""
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+        parser: Any = self.parser  # None after the connection is lost
+        if hosts > 1 or (not hosts and parser.get_http_version() != "1.0"):
             self._refuse(400, f"a request has one Host header, and this one has {hosts or 'none'}")
             raise _HostError
         self._in_head = False

@@ -68,6 +68,7 @@ def a_list() -> Any:
 
 
 ANY_CLASS: Any = Given
+ANY_STEP: Any = Step
 ANY_SAGA: Any = a_saga()
 FIVE: Any = 5
 TEXT: Any = "5m"
@@ -136,7 +137,7 @@ WRONG: dict[str, Callable[[], Any]] = {
         lambda: a_step(wihtin=5)
     ),
     "step 'pay' needs `to`: a Participant, or the class of a service": (
-        lambda: Step("pay", **{"do": Asked})
+        lambda: ANY_STEP("pay", do=Asked)
     ),
     "step 'all': its `step` must be a Step, not 5": lambda: Each(
         "all", over=lambda start: [], step=FIVE
