@@ -65,7 +65,7 @@ def _ask_for_a_missing_topic(broker: KafkaBroker, connection: KafkaConnection) -
     with broker.frozen():
         silent = writer.publish(records)
     answered = writer.publish(records)
-    with pytest.raises(NotAcknowledgedError, match="which partitions missing has"):
+    with pytest.raises(NotAcknowledgedError, match="the partitions of missing"):
         silent.wait(20)
     with pytest.raises(TopicMissingError):
         answered.wait(20)
