@@ -201,7 +201,7 @@ class TopicReader:
         self._note_connection(consumer)
         refused = sorted(consumer._cluster.unauthorized_topics.intersection(self._topics))
         if refused:
-            # The client stops refreshing its metadata: only a new one notices that the right was
+            # The client stops refreshing its metadata: only a new client detects that the right was
             # granted again.
             raise KafkaRefusedError(_refusal(refused))
         stale = shares.was_away() or shares.topics_replaced()

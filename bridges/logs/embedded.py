@@ -42,7 +42,7 @@ class EmbeddedLetters:
         return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `DeadLetterSource`."""
+        """The records that mark letters as replayed or discarded; see `DeadLetterSource`."""
         rows = self._rows([_MARKS], {"marked": _MARKED})
         return (row for row in rows if is_mark(row[3]))
 

@@ -268,9 +268,9 @@ class PostgresConnection:
 
 
 def _is_open(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether the connection can be used, as far as this side can see.
+    """Whether the connection can be used, as far as this side can detect.
 
-    What the server sends between queries is mostly the end of the session, after a time limit, a
+    Between queries, the server mostly sends that the session has ended, after a time limit, a
     restart or a failover. It is read here, since no work is lost if a new connection is opened now.
     """
     if connection.closed or connection.broken:

@@ -66,7 +66,7 @@ def check_definitions(db: Connection, registry: Registry) -> None:
 def check_in_flight(db: Connection, registry: Registry) -> None:
     """Raise ChangedSagaError if a saga in flight was begun with a version that is not registered.
 
-    A worker could not read it. Reads sagas only of versions that the database was used with and
+    A worker could not read such a saga. Queries only versions that the database was used with and
     that are not registered.
     """
     registered = {(saga.name, saga.version) for saga in registry}

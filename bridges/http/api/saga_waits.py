@@ -117,7 +117,7 @@ class Waiting:
             kind = "child"
         until = state.deadline
         if row.repeat_every and not undo:
-            # The deadline of the state may be that of the next repetition.
+            # The state may have the time of the next repetition as its deadline.
             until = max(until, state.since + (row.within or 0.0))
         return WaitView(
             step=row.name,
