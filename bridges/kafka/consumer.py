@@ -167,7 +167,7 @@ class TopicReader:
 
     def _read_until_failure(self, consumer: KafkaConsumer) -> None:
         def topic_id(topic: str) -> str:
-            # No public method tells it.
+            # No public method returns it.
             return str(consumer._cluster.topic_id(topic) or "")
 
         shares = Shares(
@@ -222,7 +222,7 @@ class TopicReader:
     def _settle(self, shares: Shares) -> None:
         try:
             shares.settle()
-        except Exception as error:  # for example the database is away; the shards stay paused
+        except Exception as error:  # for example an outage of the database; the shards stay paused
             _log.warning("kafka.shards_wait", error=str(error))
             self._stopping.wait(_RETRY)
 

@@ -120,7 +120,7 @@ class EmbeddedLog:
         )
 
     def end(self, topic: str) -> None:
-        """Return None: the log is in the database, which knows what waits in it."""
+        """Return None: the log is in the database, where waiting records can be counted."""
 
     def append(self, *records: Outgoing) -> int:
         """Append records in a transaction of their own; return how many systems are running."""

@@ -86,7 +86,7 @@ class LogWriter(Protocol):
     def end(self, topic: str) -> Mapping[int, int] | None:
         """The offset after the last record of each partition of a topic.
 
-        None if the log is in the database, which knows what waits in it.
+        None if the log is in the database, where waiting records can be counted.
         """
         ...
 

@@ -21,7 +21,7 @@ class GroupMembership:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether to decide again later: while the database is away, and until a return."""
+        """Whether to decide again later: while the database is unavailable, and until a return."""
         return self.has_left or self._away() > 0.0
 
     @property

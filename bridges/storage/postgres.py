@@ -135,7 +135,7 @@ class PostgresConnection:
                 yield cursor
                 pipeline.sync()  # errors must be raised before the COMMIT
         except psycopg.errors.ReadOnlySqlTransaction:
-            # Another server may be the primary by now, or this one's default has changed.
+            # Another server may be the primary by now, or the default of this server has changed.
             connection.close()
             raise
 

@@ -1,4 +1,4 @@
-"""The saga definitions that a database knows: the shape of each version, stored at first start.
+"""The saga definitions in a database: the shape of each version, stored at the first start.
 
 A saga in flight is stored by the places of its steps. A definition that changes without a new
 version would be read with the places of the old one, so it is refused.

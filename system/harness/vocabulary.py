@@ -89,7 +89,7 @@ ORDER_BUSINESS = Vocabulary(
 
 
 class _Sent(msgspec.Struct, rename="camel"):
-    """The fields of a sent record that tell what it is."""
+    """The fields that identify a sent record."""
 
     status: str
     saga_id: str = ""

@@ -292,7 +292,7 @@ class BulkActionResult(View):
     workers: int | None
     """Number of running workers; null for a dry run."""
     request: str | None = None
-    """Id of the request in the log of operators' actions, whose progress tells the results."""
+    """Id of the request in the log of operators' actions; its progress has the results."""
     pending: int = 0
     """How many were not sent, because a second person has to approve them."""
     saga_ids: list[str] | None = None
