@@ -55,7 +55,7 @@ export function makeFigures() {
       ended.spark.draw(pairs(at, endedRate), span, 1, now());
       const all = known.reduce((sum, each) => sum + each, 0);
       const lost = endedRate.reduce((sum, each, i) => sum + each * cancelledShare[i], 0);
-      failed.say(percent(all ? lost / all : null), all ? "of the sagas that ended" : known.length ? "no saga has ended" : unknown);
+      failed.say(percent(all ? lost / all : null), all ? "of ended sagas" : known.length ? "no saga has ended" : unknown);
       failed.spark.draw(pairs(at, cancelledShare), span, 0.2, now());
       setText(since, last ? `The last ${roughly(Math.min(WINDOW, now() - at[0] + data.resolution))}` : "");
     },
