@@ -10,6 +10,7 @@ from cronsim import CronSim, CronSimError
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.field_checks import check_text
 
 CatchUp = Literal["all", "latest", "none"]
 """What becomes of due times that passed while nothing ran."""
@@ -36,6 +37,7 @@ class Due:
 
 
 def _check_cron(schedule: Any, _: Any, cron: str) -> None:
+    check_text(f"schedule {schedule.name!r}: cron", cron)
     try:
         CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
@@ -43,6 +45,7 @@ def _check_cron(schedule: Any, _: Any, cron: str) -> None:
 
 
 def _check_zone(schedule: Any, _: Any, name: str) -> None:
+    check_text(f"schedule {schedule.name!r}: timezone", name)
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -61,6 +64,7 @@ def _check_catch_up(schedule: Any, _: Any, given: str) -> None:
 
 
 def _check_name(schedule: Any, _: Any, name: str) -> None:
+    check_text("the name of a schedule", name)
     if not name or "/" in name:
         raise DefinitionError(f"schedule {name!r}: its name must not be empty or hold a '/'")
 

@@ -19,6 +19,7 @@ from order_sagas.actors.errors import DefinitionError, error_text
 from order_sagas.actors.messages import Message, OrderCreated, status
 from order_sagas.actors.rules import Rule
 from order_sagas.actors.sagas.definition import Participant, Saga
+from order_sagas.actors.sagas.field_checks import list_of, shown
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.schedules import Schedule, check_schedules
 from order_sagas.actors.services.locks import LockService
@@ -39,20 +40,24 @@ Client = Callable[[Settings], Any]
 """Makes what a service calls other systems with. Called in the worker process, at its start."""
 
 
+def _list(field: str, words: str, kind: type[Any], given: Any) -> tuple[Any, ...]:
+    return list_of(words, lambda each: isinstance(each, kind), f"`{field}` of the app", given)
+
+
 def _sagas(given: Iterable[Saga[Any]]) -> tuple[Saga[Any], ...]:
-    return tuple(given)
+    return _list("sagas", "sagas", Saga, given)
 
 
 def _rules(given: Iterable[Rule]) -> tuple[Rule, ...]:
-    return tuple(given)
+    return _list("rules", "rules", Rule, given)
 
 
 def _services(given: Iterable[type[Service]]) -> tuple[type[Service], ...]:
-    return tuple(given)
+    return _list("services", "classes of services", object, given)  # `check_parts` checks them
 
 
 def _schedules(given: Iterable[Schedule]) -> tuple[Schedule, ...]:
-    return tuple(given)
+    return _list("schedules", "schedules", Schedule, given)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -90,7 +95,12 @@ class App:
         check_parts(self.sagas, self.services)
         check_schedules(self.schedules, self.registry.started_by)
         names = [service.participant.name for service in self.services]
-        for name in (*self.clients, *self.simulated_clients):
+        for name, make in (*self.clients.items(), *self.simulated_clients.items()):
+            if not callable(make):
+                raise DefinitionError(
+                    f"the client of {name!r} must be a function that makes it from the settings, "
+                    f"not {shown(make)}"
+                )
             if name not in names:
                 raise DefinitionError(
                     f"there is a client for {name!r}, and no service of that name; "

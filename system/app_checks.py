@@ -9,6 +9,7 @@ from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message, status
 from order_sagas.actors.sagas.child_messages import CHILDREN
 from order_sagas.actors.sagas.definition import Saga
+from order_sagas.actors.sagas.field_checks import check_message, shown
 from order_sagas.actors.sagas.participant import Participant
 from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.rows import Wait
@@ -27,9 +28,7 @@ def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -
     here: dict[str, type[Service]] = {}
     given: Sequence[Any] = services
     for service in given:
-        if not isinstance(service, type):
-            kind = type(service).__name__
-            raise DefinitionError(f"`services` takes classes: write {kind}, not {kind}()")
+        _check_service(service)
     for service in services:
         name = service.participant.name
         if name in here:
@@ -52,6 +51,42 @@ def check_parts(sagas: Sequence[Saga[Any]], services: Sequence[type[Service]]) -
         _check_replies(saga, here)
     _check_statuses(wire_messages(registry, services))
     _check_tables(services)
+
+
+def _check_service(service: Any) -> None:
+    """Check that it is the class of a service, which has all that every service needs."""
+    if isinstance(service, Service):
+        kind = type(service).__name__
+        raise DefinitionError(f"`services` takes classes: write {kind}, not {kind}()")
+    if not (isinstance(service, type) and issubclass(service, Service)):
+        raise DefinitionError(
+            f"`services` takes classes, subclasses of Service, not {shown(service)}"
+        )
+    name = service.__name__
+    if not isinstance(getattr(service, "participant", None), Participant):
+        raise DefinitionError(
+            f"service {name} has no participant; name one: "
+            f'participant = Participant("{name.lower()}", topic="{name.lower()}-events")'
+        )
+    entity: Any = getattr(service, "entity", None)
+    if not (isinstance(entity, type) and issubclass(entity, Entity)):
+        raise DefinitionError(
+            f"service {name} has no entity; name the class of what it stores, a subclass of "
+            "Entity: entity = ..."
+        )
+    handlers: Any = getattr(service, "handlers", None)
+    if not isinstance(handlers, dict) or not handlers:
+        raise DefinitionError(
+            f"service {name} has no handlers; name the method for each message class that it "
+            "takes: handlers = {PayOrder: pay}"
+        )
+    for message, handler in handlers.items():
+        check_message(f"service {name}: a key of `handlers`", message)
+        if not callable(handler):
+            raise DefinitionError(
+                f"service {name}: the handler of {message.__name__} must be a method, "
+                f"not {shown(handler)}"
+            )
 
 
 def _check_topic(participant: Participant, here: dict[str, type[Service]]) -> None:

@@ -17,6 +17,7 @@ from order_sagas.actors.sagas.child_messages import (
 )
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.durations import hours
+from order_sagas.actors.sagas.field_checks import shown
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.retry import ONCE, Retry
 from order_sagas.actors.sagas.rows import Condition
@@ -74,7 +75,7 @@ class Child(Step[S, X]):  # type: ignore[override]
         when: Condition[S] | None = None,
         reads: Iterable[Read] = (),
     ) -> None:
-        _check(name, saga, within, needs_no_undo, pivot, detached)
+        _check(name, saga, start, within, needs_no_undo, pivot, detached)
         make = function_of(start)
         fields: dict[str, Any] = {"needs_no_undo": True}
         if not detached:
@@ -129,6 +130,7 @@ def has_pivot(saga: Saga[Any]) -> bool:
 def _check(
     name: str,
     saga: Any,
+    start: Any,
     within: float | None,
     needs_no_undo: bool,
     pivot: bool,
@@ -144,7 +146,9 @@ def _check(
     if detached and pivot:
         refuse("is detached, so it cannot be the pivot")
     if not isinstance(saga, Saga):
-        refuse(f"`saga` must be a Saga, not {type(saga).__name__}")
+        refuse(f"`saga` must be a Saga, not {shown(saga)}")
+    if not callable(start):
+        refuse(f"`start` must be a function or a message class, not {shown(start)}")
 
 
 def _undo(

@@ -26,7 +26,8 @@ import attrs
 from order_sagas.actors.messages import Message
 from order_sagas.actors.sagas.definition_checks import check, kept_replies
 from order_sagas.actors.sagas.durations import days, hours, minutes, seconds
-from order_sagas.actors.sagas.functions import takes
+from order_sagas.actors.sagas.field_checks import check_duration, list_of
+from order_sagas.actors.sagas.functions import check_takes, takes
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.locks import LOCKS, with_lock
 from order_sagas.actors.sagas.participant import SIGNALS, Participant, Receiver, participant_of
@@ -131,9 +132,9 @@ class Saga(Generic[S]):
     in which they asked; sagas of other definitions with that key, too. A saga waits at most
     `exclusive_within` seconds for its turn, and is compensated with the code `timed_out` then.
 
-    Raises DefinitionError on creation if a name is used twice, if a step after the pivot can be
-    undone, if a step before it cannot be undone and does not say `needs_no_undo`, or if the
-    definition has more than one pivot. All rules are in `definition_checks`.
+    Raises DefinitionError on creation if a field is wrong, if a name is used twice, if a step after
+    the pivot can be undone, if a step before it cannot be undone and does not say `needs_no_undo`,
+    or if the definition has more than one pivot. All rules are in `definition_checks`.
     """
 
     name: str
@@ -158,6 +159,17 @@ class Saga(Generic[S]):
         exclusive: Callable[[S], str] | None = None,
         exclusive_within: float = LOCK_WITHIN,
     ) -> None:
+        saga = f"saga {name!r}"
+        words = "rows, such as Step(...) and Parallel(...)"
+        steps = list_of(
+            words, lambda row: isinstance(row, Step | Parallel), f"{saga}: `steps`", steps
+        )
+        cancelled = list_of(
+            "notices, as Notice(...) makes", lambda notice: isinstance(notice, Notice),
+            f"{saga}: `cancelled`", cancelled,
+        )  # fmt: skip
+        check_takes(f"{saga}: `exclusive`", takes(exclusive, f"{saga}: `exclusive`"), "start")
+        check_duration(f"{saga}: `exclusive_within`", exclusive_within)
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
             name, version, starts_on, steps, cancelled, deadline, migrates or {}, exclusive,

@@ -4,6 +4,12 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.field_checks import (
+    check_duration,
+    check_message,
+    check_text,
+    shown,
+)
 from order_sagas.actors.sagas.functions import check_takes
 from order_sagas.actors.sagas.rows import Each, Wait
 from order_sagas.actors.sagas.same_fields import SameFields
@@ -13,14 +19,19 @@ from order_sagas.actors.sagas.table import Table
 
 def check(saga: Table) -> None:
     """Raise DefinitionError, which names the saga and the step, if a rule is broken."""
+    check_text("the name of a saga", saga.name)
+    version: Any = saga.version
+    if type(version) is not int:
+        _refuse(saga, f"its version must be a whole number, such as 1, not {shown(version)}")
+    check_message(f"saga {saga.name!r}: `starts_on`", saga.starts_on)
     if not saga.name or "/" in saga.name:
         _refuse(saga, "its name must not be empty or hold a '/'")
     if saga.version < 1:
         _refuse(saga, "versions count from 1")
     if not saga.rows:
         _refuse(saga, "needs a step")
-    if saga.deadline is not None and saga.deadline <= 0:
-        _refuse(saga, f"its deadline must be positive, not {saga.deadline}")
+    if saga.deadline is not None:
+        check_duration(f"saga {saga.name!r}: its deadline", saga.deadline)
     _check_names(saga)
     if sum(step.pivot for step in saga.rows) > 1:
         _refuse(saga, "has more than one pivot")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.field_checks import shown
 
 
 def takes(function: Callable[..., Any] | None, what: str) -> int:
@@ -17,7 +18,7 @@ def takes(function: Callable[..., Any] | None, what: str) -> int:
     if function is None:
         return 0
     if not callable(function):
-        raise DefinitionError(f"{what} must be a function, not {function!r}")
+        raise DefinitionError(f"{what} must be a function, not {shown(function)}")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):

@@ -1,6 +1,6 @@
 """Participants of sagas, and the topic of signals."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -9,11 +9,24 @@ import attrs
 from order_sagas.actors import topics
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.field_checks import check_text, is_message, list_of, shown
 from order_sagas.actors.wire_forms import PLAIN, WIRE_FORMS
 
 
-def _messages(given: Iterable[type[Message]]) -> tuple[type[Message], ...]:
-    return tuple(given)
+def _messages(given: Any) -> tuple[type[Message], ...]:
+    return list_of("message classes", is_message, "`remote` of a participant", given)
+
+
+def _text(participant: "Participant", attribute: Any, value: Any) -> None:
+    check_text(f"participant {participant.name!r}: its {attribute.name}", value)
+
+
+def _function(participant: "Participant", attribute: Any, value: Any) -> None:
+    if not callable(value):
+        raise DefinitionError(
+            f"participant {participant.name!r}: `{attribute.name}` must be a function, "
+            f"not {shown(value)}"
+        )
 
 
 def _known_wire_form(participant: "Participant", attribute: Any, value: str) -> None:
@@ -37,12 +50,16 @@ class Participant:
     services may have the same.
 
     `wire` is the form in which records are written to its topic in Kafka, one of `WIRE_FORMS`;
-    every form is read. Raises DefinitionError for another.
+    every form is read.
+
+    Raises DefinitionError if a field is wrong.
     """
 
-    name: str
-    topic: str
-    keyed_by: Callable[[Any], str] = attrgetter("order_id")
+    name: str = attrs.field(validator=_text)
+    topic: str = attrs.field(validator=_text)
+    keyed_by: Callable[[Any], str] = attrs.field(
+        default=attrgetter("order_id"), validator=_function
+    )
     remote: Sequence[type[Message]] = attrs.field(default=(), converter=_messages, kw_only=True)
     role: str = attrs.field(
         default=attrs.Factory(lambda participant: participant.name, takes_self=True), kw_only=True
@@ -62,7 +79,7 @@ def participant_of(receiver: Receiver) -> Participant:
     found = getattr(receiver, "participant", None) if isinstance(receiver, type) else receiver
     if not isinstance(found, Participant):
         raise DefinitionError(
-            f"{receiver!r} is no participant: `to` must be a Participant, or the class of a "
+            f"{shown(receiver)} is no participant: `to` must be a Participant, or the class of a "
             "service that has one"
         )
     return found

@@ -6,6 +6,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from order_sagas.actors.sagas.definition import Each, Saga
 from order_sagas.actors.sagas.effects import Timer
 from order_sagas.actors.sagas.state import ASKED, BACKOFF, DONE, SENT, STUCK, StepState
@@ -58,6 +60,22 @@ def rows_of(saga: Saga[Any], items: tuple[int, ...]) -> tuple[Step[Any, Any], ..
 def names_of(saga: Saga[Any], progress: Progress) -> list[str]:
     """The name of each place."""
     return [step.name for step in rows_of(saga, progress.items)]
+
+
+def states_by_name(saga: Saga[Any], progress: Progress) -> list[tuple[str, StepState]]:
+    """The name and the state of each place; its deadline is the end of its wait."""
+    rows = rows_of(saga, progress.items)
+    return [
+        (row.name, msgspec.structs.replace(state, deadline=end_of_wait(row, state)))
+        for row, state in zip(rows, progress.steps, strict=True)
+    ]
+
+
+def end_of_wait(row: Step[Any, Any], state: StepState) -> float:
+    """When a step gives up waiting; the deadline of its state may be its next repetition."""
+    if state.phase != SENT or not row.repeat_every:
+        return state.deadline
+    return max(state.deadline, state.since + (row.within or 0.0))
 
 
 def place_named(saga: Saga[Any], progress: Progress, name: str) -> int | None:

@@ -1,8 +1,26 @@
 """Retry policies: exponential backoff with deterministic jitter."""
 
 import zlib
+from typing import Any
 
 import attrs
+
+from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.field_checks import shown
+
+
+def _number(least: float, most: float = float("inf"), kind: Any = (int, float)) -> Any:
+    """A validator of attrs for a number, or with `int` as its kind for a whole number."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, kind) or not least <= value <= most:
+            what = "a whole number" if kind is int else "a number"
+            range_ = f"from {least} to {most}" if most <= 1 else f"of {least} or more"
+            raise DefinitionError(
+                f"Retry: `{attribute.name}` must be {what} {range_}, not {shown(value)}"
+            )
+
+    return check
 
 
 @attrs.frozen
@@ -12,15 +30,15 @@ class Retry:
     The wait is at most `longest` seconds, and is shortened by a share of up to `jitter`, so that
     sagas that timed out together do not retry at the same moment. The jitter is computed from the
     saga id, the step and the attempt, so a replay waits just as long.
+
+    Raises DefinitionError if a field is wrong.
     """
 
-    attempts: int = attrs.field(default=3, validator=attrs.validators.ge(1))
-    backoff: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
-    factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
-    longest: float = attrs.field(default=60.0, validator=attrs.validators.ge(0))
-    jitter: float = attrs.field(
-        default=0.2, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
-    )
+    attempts: int = attrs.field(default=3, validator=_number(1, kind=int))
+    backoff: float = attrs.field(default=0.5, validator=_number(0))
+    factor: float = attrs.field(default=2.0, validator=_number(1))
+    longest: float = attrs.field(default=60.0, validator=_number(0))
+    jitter: float = attrs.field(default=0.2, validator=_number(0, 1))
 
     def wait_after(self, attempt: int, seed: str) -> float | None:
         """Seconds to wait after `attempt` timed out, or None if no attempts are left.

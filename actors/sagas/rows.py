@@ -7,6 +7,7 @@ import attrs
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.field_checks import check_duration, check_message, shown
 from order_sagas.actors.sagas.functions import check_takes, takes
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.participant import (
@@ -17,7 +18,7 @@ from order_sagas.actors.sagas.participant import (
     participant_of,
 )
 from order_sagas.actors.sagas.same_fields import SameFields, function_of
-from order_sagas.actors.sagas.step import Read, S, Step
+from order_sagas.actors.sagas.step import Read, S, Step, reads_of
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -42,6 +43,12 @@ class Parallel(Generic[S]):
     members: tuple[Step[S, Replies], ...]
 
     def __init__(self, *members: Step[S, Replies]) -> None:
+        for each in members:
+            if not isinstance(each, Step):
+                raise DefinitionError(
+                    "a parallel group takes steps: write Parallel(Step(...), Step(...)), "
+                    f"not {shown(each)}"
+                )
         if len(members) < 2:
             raise DefinitionError("a parallel group needs two steps or more")
         # Attrs makes it.
@@ -66,13 +73,14 @@ class Delay(Step[S, Replies]):
         when: Condition[S] | None = None,
         reads: Iterable[Read] = (),
     ) -> None:
+        check_duration(f"step {name!r}: `time`", time)
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
             name, to=TIMER, within=time, needs_no_undo=True, when=when, reads=reads
         )
 
     def _check(self) -> None:
-        """Has a duration that its validator has checked."""
+        """Has a duration that is checked already."""
 
 
 def _takes(reminder: Any) -> int:
@@ -115,8 +123,7 @@ class Remind(Generic[S]):
             self.__attrs_init__(every, to, send)
 
     def __attrs_post_init__(self) -> None:
-        if self.every <= 0:
-            raise DefinitionError(f"a reminder: `every` must be positive, not {self.every}")
+        check_duration("a reminder: `every`", self.every)
 
 
 @attrs.frozen(init=False)
@@ -143,6 +150,15 @@ class Wait(Step[S, Replies]):
         when: Condition[S] | None = None,
         reads: Iterable[Read] = (),
     ) -> None:
+        check_message(f"step {name!r}: `for_`", for_)
+        if refused is not None:
+            check_message(f"step {name!r}: `refused`", refused)
+        check_duration(f"step {name!r}: `within`", within)
+        if remind is not None and not isinstance(remind, Remind):
+            raise DefinitionError(
+                f"step {name!r}: `remind` must be a Remind, such as Remind(hours(1), to=..., "
+                f"send=...), not {shown(remind)}"
+            )
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
             name,
@@ -237,6 +253,8 @@ class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
         when: Condition[S] | None = None,
         reads: Iterable[Read] = (),
     ) -> None:
+        if not isinstance(step, Step):
+            raise DefinitionError(f"step {name!r}: its `step` must be a Step, not {shown(step)}")
         # Attrs makes it.
         self.__attrs_init__(  # type: ignore[attr-defined, unused-ignore]  # pyright: ignore
             name,
@@ -254,7 +272,7 @@ class Each(Step[S, Replies], Generic[S, Item]):  # type: ignore[override]
             ask=step.ask,
             unknown=step.unknown,
             when=when,
-            reads=(*reads, *step.reads),
+            reads=(*reads_of(reads), *step.reads),
             over=over,
             step=step,
             in_order=in_order,

@@ -8,6 +8,14 @@ import attrs
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.field_checks import (
+    check_duration,
+    check_message,
+    check_text,
+    is_message,
+    list_of,
+    shown,
+)
 from order_sagas.actors.sagas.functions import takes
 from order_sagas.actors.sagas.known_replies import Replies
 from order_sagas.actors.sagas.participant import Participant, Receiver, participant_of
@@ -48,13 +56,29 @@ class StepFields(TypedDict, total=False):
 
 
 def positive(step: Any, attribute: Any, value: float | None) -> None:
-    """Raise DefinitionError for a duration that is not positive: a validator of attrs."""
-    if value is not None and value <= 0:
-        raise DefinitionError(f"step {step.name!r}: {attribute.name} must be positive, not {value}")
+    """Raise DefinitionError for anything but a positive duration: a validator of attrs."""
+    check_duration(f"step {step.name!r}: `{attribute.name}`", value)
 
 
-def _reads(reads: Iterable[Read]) -> tuple[Read, ...]:
-    return tuple(reads)
+def _message(step: Any, attribute: Any, value: Any) -> None:
+    check_message(f"step {step.name!r}: `{attribute.name}`", value)
+
+
+def _retry(step: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, Retry):
+        raise DefinitionError(
+            f"step {step.name!r}: `{attribute.name}` must be a Retry, such as Retry(attempts=3), "
+            f"not {shown(value)}"
+        )
+
+
+_reply = attrs.validators.optional(_message)
+
+
+def reads_of(given: Iterable[Read]) -> tuple[Read, ...]:
+    """Return what a step reads; a converter of attrs. Raises DefinitionError for other things."""
+    words = "message classes and names of steps"
+    return list_of(words, lambda read: isinstance(read, str) or is_message(read), "`reads`", given)
 
 
 def _count_of(field: str) -> Any:
@@ -100,7 +124,7 @@ class Step(Generic[S, X]):
     them), and returns how the reply differs from what was asked, or "". A reply that differs is no
     success: the step is stuck, and the saga needs attention.
 
-    Raises DefinitionError if the fields contradict each other.
+    Raises DefinitionError if a field is wrong, or fields contradict each other.
     """
 
     kind: ClassVar[str] = "step"
@@ -109,24 +133,28 @@ class Step(Generic[S, X]):
     do: Callable[..., Message] | None = attrs.field(
         default=None, converter=function_of, kw_only=True
     )
-    done: type[Message] | None = attrs.field(default=None, kw_only=True)
-    failed: type[Message] | None = attrs.field(default=None, kw_only=True)
-    within: float | None = attrs.field(default=None, kw_only=True, validator=positive)
-    retry: Retry = attrs.field(factory=Retry, kw_only=True)
+    done: type[Message] | None = attrs.field(default=None, kw_only=True, validator=_reply)
+    failed: type[Message] | None = attrs.field(default=None, kw_only=True, validator=_reply)
+    within: float | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.optional(positive)
+    )
+    retry: Retry = attrs.field(factory=Retry, kw_only=True, validator=_retry)
     undo: Callable[..., Message] | None = attrs.field(
         default=None, converter=function_of, kw_only=True
     )
-    undone: type[Message] | None = attrs.field(default=None, kw_only=True)
+    undone: type[Message] | None = attrs.field(default=None, kw_only=True, validator=_reply)
     undo_within: float = attrs.field(default=30.0, kw_only=True, validator=positive)
-    undo_retry: Retry = attrs.field(factory=lambda: Retry(attempts=8), kw_only=True)
+    undo_retry: Retry = attrs.field(
+        factory=lambda: Retry(attempts=8), kw_only=True, validator=_retry
+    )
     needs_no_undo: bool = attrs.field(default=False, kw_only=True)
     pivot: bool = attrs.field(default=False, kw_only=True)
     when: Callable[..., bool] | None = attrs.field(default=None, kw_only=True)
-    reads: tuple[Read, ...] = attrs.field(default=(), converter=_reads, kw_only=True)
+    reads: tuple[Read, ...] = attrs.field(default=(), converter=reads_of, kw_only=True)
     ask: Callable[..., Message] | None = attrs.field(
         default=None, converter=function_of, kw_only=True
     )
-    unknown: type[Message] | None = attrs.field(default=None, kw_only=True)
+    unknown: type[Message] | None = attrs.field(default=None, kw_only=True, validator=_reply)
     check: Callable[..., str] | None = attrs.field(default=None, kw_only=True)
 
     do_takes: int = _count_of("do")
@@ -237,6 +265,15 @@ class Step(Generic[S, X]):
     else:
 
         def __init__(self, name: str, **fields: Any) -> None:
+            known = [each.name for each in attrs.fields(Step) if each.init and each.name != "name"]
+            for wrong in fields.keys() - known:
+                raise DefinitionError(
+                    f"step {name!r} has no field {wrong!r}; its fields are {', '.join(known)}"
+                )
+            if "to" not in fields:
+                raise DefinitionError(
+                    f"step {name!r} needs `to`: a Participant, or the class of a service"
+                )
             self.__attrs_init__(name, **fields)
 
         @classmethod
@@ -247,6 +284,7 @@ class Step(Generic[S, X]):
             return super().__class_getitem__((*given, *[Any] * missing))
 
     def __attrs_post_init__(self) -> None:
+        check_text("the name of a step", self.name)
         if not self.name:
             raise DefinitionError("a step needs a name")
         if self.name.endswith("]"):

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import attrs
 
 from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.field_checks import shown
 from order_sagas.actors.sagas.shape import SagaShape
 from order_sagas.actors.sagas.table import Table
 
@@ -45,6 +46,14 @@ class StepMapping:
 
 def check_mappings(saga: Table) -> None:
     """Raise DefinitionError if a mapping of the definition names a step that it does not have."""
+    mappings: Any = saga.migrates
+    if not isinstance(mappings, Mapping) or not all(
+        isinstance(each, StepMapping) for each in mappings.values()
+    ):
+        raise DefinitionError(
+            f"saga {saga.name!r}: `migrates` must be a StepMapping for each other version, such as "
+            f"{{1: StepMapping()}}, not {shown(mappings)}"
+        )
     for version, mapping in saga.migrates.items():
 
         def refuse(rule: str, version: int = version) -> NoReturn:

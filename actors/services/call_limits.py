@@ -5,9 +5,12 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.errors import DefinitionError
+from order_sagas.actors.sagas.field_checks import shown
 
 
 def _positive(limits: Any, attribute: Any, value: float | None) -> None:
+    if value is not None and not isinstance(value, int | float):
+        raise DefinitionError(f"CallLimits: {attribute.name} must be a number, not {shown(value)}")
     if value is not None and value <= 0:
         raise DefinitionError(f"CallLimits: {attribute.name} must be positive, not {value}")
 

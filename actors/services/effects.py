@@ -12,6 +12,7 @@ from thespian.actors import ActorAddress
 
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Message
+from order_sagas.actors.sagas.field_checks import check_message, shown
 from order_sagas.actors.services.call_outcomes import Declined, NoAnswer
 from order_sagas.actors.services.effect import (
     Effect,
@@ -196,10 +197,13 @@ def _check(service: type[EffectService]) -> None:
         raise DefinitionError(f"service {service.__name__!r}: {rule}")
 
     for name in ("participant", "entity", "do", "done", "failed"):
-        if not hasattr(service, name):
+        if getattr(service, name, None) is None:
             refuse(f"needs `{name}`")
-    if not service.entity.pending:
-        refuse(f"its entity {service.entity.__name__!r} must be an `Effect`: it has no `pending`")
+    for name in ("do", "done", "failed", "undo", "undone"):
+        if (message := getattr(service, name)) is not None:
+            check_message(f"service {service.__name__!r}: `{name}`", message)
+    if not isinstance(service.entity, type) or not getattr(service.entity, "pending", ()):
+        refuse(f"its entity must be an `Effect`: {shown(service.entity)} has no `pending`")
     if (service.undo is None) != (service.undone is None):
         refuse("needs `undo` and `undone`, or neither of them")
     own = issubclass(service.entity, Effect)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from order_sagas.actors.entities import Entity
 from order_sagas.actors.errors import DefinitionError
 from order_sagas.actors.messages import Failed, Message
+from order_sagas.actors.sagas.field_checks import check_message, shown
 from order_sagas.actors.services.call_outcomes import Declined
 from order_sagas.actors.services.service import Answer, Handler, Service
 
@@ -145,10 +146,13 @@ def _check(service: type[LocalEffectService]) -> None:
         raise DefinitionError(f"service {service.__name__!r}: {rule}")
 
     for name in ("entity", "do", "done"):
-        if not hasattr(service, name):
+        if getattr(service, name, None) is None:
             refuse(f"needs `{name}`")
-    if not issubclass(service.entity, LocalEffect):
-        refuse(f"its entity {service.entity.__name__!r} must be a `LocalEffect`")
+    for name in ("do", "done", "failed", "undo", "undone"):
+        if (message := getattr(service, name)) is not None:
+            check_message(f"service {service.__name__!r}: `{name}`", message)
+    if not isinstance(service.entity, type) or not issubclass(service.entity, LocalEffect):
+        refuse(f"its entity must be a `LocalEffect`, not {shown(service.entity)}")
     for field in msgspec.structs.fields(service.entity):
         if field.required and field.name != "order_id":
             refuse(f"field {field.name!r} of its entity needs a default")

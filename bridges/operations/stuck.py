@@ -3,7 +3,7 @@
 Only the oldest ones are read, so that the time is bounded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import attrs
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from order_sagas.actors.sagas.state import HistoryEntry, SagaState, Status, deco
 from order_sagas.actors.sagas.transition import IGNORED
 from order_sagas.bridges.operations.letters import LONGEST_KIND, kind_of
 from order_sagas.bridges.redaction import redacted
-from order_sagas.bridges.storage.schema import sagas, table_of
+from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
 LOOKED_AT = 5000
 """Maximum number of sagas that are read."""
@@ -74,8 +74,13 @@ def groups_of(found: Iterable[Stuck]) -> list[StuckGroup]:
     return sorted(groups.values(), key=lambda group: (group.since, group.saga, group.step))
 
 
-def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
-    """Yield the sagas that need attention, the oldest first, at most LOOKED_AT."""
+def stuck_sagas(
+    db: sa.Connection, registry: Registry, order_ids: Collection[str] | None = None
+) -> Iterator[Stuck]:
+    """Yield the sagas that need attention, the oldest first, at most LOOKED_AT.
+
+    With `order_ids`, only those of these orders.
+    """
     query = (
         sa.select(sagas.c.state, sagas.c.step, _payments.c.reason)
         .select_from(
@@ -88,6 +93,9 @@ def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
         .order_by(sagas.c.no)
         .limit(LOOKED_AT)
     )
+    if order_ids is not None:
+        numbers = sa.select(order_keys.c.no).where(order_keys.c.order_id.in_(order_ids))
+        query = query.where(sagas.c.no.in_(numbers))
     for raw, step, refused in db.execute(query):
         progress = decode_plain(raw)
         stuck_in, cause, since = why_stuck(progress)
@@ -101,15 +109,32 @@ def stuck_sagas(db: sa.Connection, registry: Registry) -> Iterator[Stuck]:
 
 def why_stuck(progress: SagaState) -> tuple[str, str, float]:
     """Return the step that got stuck last and is still stuck, the cause, and the time."""
+    return next(_stuck_steps(progress), ("", NO_ANSWER, progress.started_at))
+
+
+def causes_of(
+    db: sa.Connection, no: int, progress: SagaState, registry: Registry
+) -> dict[str, str]:
+    """Return the causes of the stuck steps, by name. `no` is the number of the saga's order."""
+    causes = {step: cause for step, cause, _ in _stuck_steps(progress)}
+    for step, cause in causes.items():
+        if cause == NO_ANSWER and _is_paid(progress, step, registry):
+            pending = sa.and_(_payments.c.no == no, _payments.c.status == Payment.PENDING)
+            refused = db.execute(sa.select(_payments.c.reason).where(pending)).scalar()
+            causes[step] = _words(refused or "") or cause
+    return causes
+
+
+def _stuck_steps(progress: SagaState) -> Iterator[tuple[str, str, float]]:
+    """Yield the stuck steps, each with cause and time, the last one first."""
     later: set[str] = set()
     history = progress.history
     for place in range(len(history) - 1, -1, -1):
         entry = history[place]
         if entry.event == "saga.needs_attention" and entry.step not in later:
-            return entry.step, _cause(history[:place], entry), entry.at
+            yield entry.step, _cause(history[:place], entry), entry.at
         if entry.event != IGNORED:
             later.add(entry.step)
-    return "", NO_ANSWER, progress.started_at
 
 
 def _cause(before: tuple[HistoryEntry, ...], stuck: HistoryEntry) -> str:

@@ -1,5 +1,6 @@
 """JSON Schemas of messages, made from their classes."""
 
+import types
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -38,11 +39,17 @@ def json_schema(messages: Sequence[type[Message]]) -> dict[str, Any]:
 
 def type_text(kind: Any) -> str:
     """Return a type as it is written, without module names and constraints."""
-    if typing.get_origin(kind) is typing.Annotated:
-        return type_text(typing.get_args(kind)[0])
-    if typing.get_origin(kind) is None and isinstance(kind, type):
-        return kind.__name__
-    return str(kind).replace("typing.", "")
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return type_text(parts[0])
+    if origin is typing.Literal:
+        return f"Literal[{', '.join(repr(each) for each in parts)}]"
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(type_text(each) for each in parts)
+    if kind in (None, types.NoneType, ...):
+        return "..." if kind is ... else "None"
+    name = str(getattr(origin or kind, "__name__", kind))
+    return f"{name}[{', '.join(type_text(each) for each in parts)}]" if parts else name
 
 
 def plain_patterns(value: Any) -> Any:

@@ -21,7 +21,9 @@ KEPT = {FINE: 3600, COARSE: 86_400}
 
 _COUNTERS = ("started", "ended", "cancelled", "records", "dead_letters")
 _GAUGES = ("in_flight", "shards", "needs_attention", "overdue", "waiting")
+_NUMBERS = ("at", "source", *_COUNTERS, *_GAUGES)
 _COLUMNS = ("resolution", "at", "source", *_COUNTERS, "durations", *_GAUGES)
+_counts = msgspec.json.Decoder(list[int]).decode
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +88,7 @@ class HistoryTable:
         reader.execute(self._select, key)
         for *before, text in reader.fetchall():
             counters = [a + b for a, b in zip(counters, before, strict=True)]
-            known = msgspec.json.decode(text, type=list[int])
+            known = _counts(text)
             durations = total_of([each for each in (durations, known) if each])
         cursor.execute(self._drop, key)
         gauges = [getattr(figures, name) for name in _GAUGES]
@@ -97,16 +99,14 @@ class HistoryTable:
 def read_history(db: sa.Connection, resolution: int, since: float) -> list[Figures]:
     """Return the rows of a resolution that begin at `since` or later, the oldest first."""
     query = (
-        sa.select(history)
+        sa.select(*(history.c[name] for name in _NUMBERS), history.c.durations)
         .where(history.c.resolution == resolution, history.c.at >= int(since))
         .order_by(history.c.at, history.c.source)
     )
-    return [_figures(row) for row in db.execute(query).mappings()]
-
-
-def _figures(row: Any) -> Figures:
-    fields = {name: row[name] for name in (*_COUNTERS, *_GAUGES, "at", "source")}
-    return Figures(**fields, durations=msgspec.json.decode(row["durations"], type=list[int]))
+    return [
+        Figures(**dict(zip(_NUMBERS, numbers, strict=True)), durations=_counts(durations))
+        for *numbers, durations in db.execute(query)
+    ]
 
 
 @attrs.frozen(kw_only=True)

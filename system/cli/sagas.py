@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from order_sagas.actors.messages import Message, OrderCreated
@@ -16,8 +17,9 @@ from order_sagas.bridges.intake.intake import CHUNK, Verdict
 from order_sagas.bridges.intake.message_files import Given, read_json
 from order_sagas.bridges.intake.message_schema import InvalidMessageError, read_message
 from order_sagas.bridges.intake.saga_starts import SagaStarts
+from order_sagas.bridges.operations.wait_ends import with_ends_of_waits
 from order_sagas.bridges.storage import queries
-from order_sagas.bridges.storage.search import search_sagas
+from order_sagas.bridges.storage.search import Found, search_sagas
 from order_sagas.system.app import app_of
 from order_sagas.system.cli import complete
 from order_sagas.system.cli.commands import CommandsByName, Group, Listed
@@ -35,6 +37,7 @@ from order_sagas.system.cli.output import (
 )
 from order_sagas.system.cli.search import found_rows, print_csv, search_of, search_options
 from order_sagas.system.cli.wait import wait_for, watch_of_sagas
+from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
 from order_sagas.system.settings.options import given_flags
 
@@ -69,7 +72,7 @@ _WHY = {
 @click.option("--csv", "as_csv", is_flag=True, help=CSV_HELP)
 @search_options(of_orders=False)
 @listing(queries.SAGA_STATUSES)
-@settings_options("database")
+@settings_options("app", "database")
 @click.pass_context
 def sagas_group(
     ctx: click.Context,
@@ -92,7 +95,15 @@ def sagas_group(
         return
     which = search_of(wanted, looked_for)
     with queries.reading(settings.database) as db:
-        found = found_rows(partial(search_sagas, db, which), limit or None)
+
+        def find(**page: Any) -> Found:
+            found = search_sagas(db, which, **page)
+            if any(row["deadline"] for row in found.rows):  # else the app need not be loaded
+                registry = registry_of(settings)
+                found = attrs.evolve(found, rows=with_ends_of_waits(db, registry, found.rows))
+            return found
+
+        found = found_rows(find, limit or None)
         if as_csv:
             print_csv(found)
             return

@@ -9,8 +9,10 @@ from rich.text import Text
 
 from order_sagas.actors.entities import ENTITIES
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.sagas.places import names_of
+from order_sagas.actors.sagas.places import states_by_name
+from order_sagas.actors.sagas.registry import Registry
 from order_sagas.actors.sagas.state import HistoryEntry, Phase, SagaState, StepState, saga_id_of
+from order_sagas.bridges.operations.stuck import causes_of
 from order_sagas.bridges.storage import queries
 from order_sagas.system.app import app_of
 from order_sagas.system.app_checks import entities_of
@@ -21,6 +23,8 @@ from order_sagas.system.cli.public_json import ByName
 from order_sagas.system.cli.suggest import suggestion
 from order_sagas.system.saga_registry import registry_of
 from order_sagas.system.settings import Settings, settings_options
+
+_STUCK = (Phase.STUCK, Phase.UNDO_STUCK)
 
 
 @click.command("show")
@@ -44,6 +48,11 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
             whole = queries.order(db, order_id)
         early = queries.early_of(db, order_id)
         own = queries.entities_of_order(db, order_id, kinds) if whole and kinds else {}
+        registry = registry_of(settings)
+        sagas = [
+            (row, state, _steps(state, registry), causes_of(db, row["no"], state, registry))
+            for row, state in (whole["sagas"] if whole else ())
+        ]
     if early and not as_json:
         for each in early:
             echo(f"Kept since {moment(each['at'])} UTC, came too early: {each['value']}")
@@ -54,7 +63,6 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
             return
     if whole is None:
         raise click.ClickException(f"there is no order {order_id}")
-    sagas = [(row, progress, _steps(progress, settings)) for row, progress in whole["sagas"]]
     if as_json:
         kept = {"early_replies": early} if early else {}
         entities = {"entities": ByName(own)} if kinds else {}
@@ -77,9 +85,9 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
     else:
         out.print(Text(order_id, "bold"))
     _print_own(out, own)
-    for row, progress, steps in sagas:
-        _print_saga(out, row, progress, steps)
-    if any(row["status"] == "NEEDS_ATTENTION" for row, _, _ in sagas):
+    for saga_parts in sagas:
+        _print_saga(out, *saga_parts)
+    if any(row["status"] == "NEEDS_ATTENTION" for row, *_ in sagas):
         out.print(
             "\nIt needs attention: `retry` sends one stuck step again, `skip` takes it as done. "
             f"To retry all of them: {suggestion('resume', order_id)}",
@@ -88,18 +96,20 @@ def show_command(order_id: str, as_json: bool, settings: Settings) -> None:
         )
 
 
-def _steps(progress: SagaState, settings: Settings) -> list[tuple[str, StepState]]:
+def _steps(progress: SagaState, registry: Registry) -> list[tuple[str, StepState]]:
     """Pair each step with its name, or with its number if the definition is not registered."""
     try:
-        saga = registry_of(settings).get(progress.saga, progress.version)
-        names = names_of(saga, progress)
+        saga = registry.get(progress.saga, progress.version)
     except UnknownSagaError:
-        names = [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-    return list(zip(names, progress.steps, strict=True))
+        return [(f"step {number}", state) for number, state in enumerate(progress.steps, 1)]
+    return states_by_name(saga, progress)
 
 
 def _as_json(
-    row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
+    row: dict[str, Any],
+    progress: SagaState,
+    steps: list[tuple[str, StepState]],
+    causes: dict[str, str],
 ) -> dict[str, Any]:
     return {
         "saga_id": saga_id_of(row["saga"], row["order_id"]),
@@ -111,6 +121,7 @@ def _as_json(
                 "attempt": state.attempt,
                 "since": state.since or None,
                 "deadline": state.deadline or None,
+                "cause": causes.get(name) if state.phase in _STUCK else None,
             }
             for name, state in steps
         ],
@@ -181,12 +192,20 @@ def _customer(order: dict[str, Any]) -> str:
 
 
 def _print_saga(
-    out: Console, row: dict[str, Any], progress: SagaState, steps: list[tuple[str, StepState]]
+    out: Console,
+    row: dict[str, Any],
+    progress: SagaState,
+    steps: list[tuple[str, StepState]],
+    causes: dict[str, str],
 ) -> None:
     out.print()
     reason = f"  {row['reason']}" if row["reason"] else ""
     status = styled(row["status"], reason)
     out.print(Text.assemble((row["saga"], "bold"), f" v{row['version']}  ", status))
+    for name, state in steps:
+        if state.phase in _STUCK and name in causes:
+            place = f"the undo of {name}" if state.phase == Phase.UNDO_STUCK else name
+            out.print(Text(f"Stuck in {place}: {causes[name]}", "bold red"))
     table = plain_table("step", "phase", "attempt", "since (UTC)", "deadline (UTC)")
     for name, state in steps:
         attempt = str(state.attempt) if state.attempt else ""

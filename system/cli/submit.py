@@ -228,6 +228,8 @@ def _count(chunk: list[Found], verdicts: list[Verdict], name: str, tally: _Tally
 
 
 def _interrupted(tally: _Tally) -> str:
+    if tally == _Tally():
+        return "No order was submitted."
     return f"{_summary(tally)} To submit the rest, submit the same again."
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from order_sagas.actors.clock import iso
+from order_sagas.system.cli.public_json import public
 from order_sagas.system.trace.timeline import SagaTimeline, Span, Timeline, Transition
 
 
@@ -12,7 +13,7 @@ def timeline_fields(timeline: Timeline) -> dict[str, Any]:
     """Return all fields of the timeline, in camelCase, as plain data.
 
     `at` and `started` are ISO 8601, other times seconds since the start of the saga. `details` are
-    the values of log lines under their names there.
+    the values of log lines under their names there, in camelCase too.
     """
     return {
         "orderId": timeline.order_id,
@@ -36,7 +37,7 @@ def _saga(saga: SagaTimeline) -> dict[str, Any]:
 
 def _transition(transition: Transition) -> dict[str, Any]:
     at = None if transition.at is None else iso(transition.at)
-    return {**_plain(transition), "at": at, "details": dict(transition.details)}
+    return {**_plain(transition), "at": at, "details": public(transition.details)}
 
 
 def _plain(part: Transition | Span) -> dict[str, Any]:

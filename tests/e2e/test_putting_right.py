@@ -59,6 +59,9 @@ def test_a_stuck_step_is_retried_after_its_cause_is_fixed(broken_shop, open_page
     page = open_page(f"{broken_shop.url}#/orders/A-1")
     row = page.get_by_role("table", name="Steps").get_by_role("row", name="process payment")
     expect(row).to_contain_text("undo stuck")
+    expect(page.locator(".waits")).to_contain_text(
+        "Stuck in the undo of process payment: refund, outcome unknown"
+    )
     broken_shop.provider.is_down = False
     row.get_by_role("button", name="Retry").click()
     page.get_by_label("Reason").fill("the provider is back")

@@ -355,6 +355,12 @@ def test_the_default_app_is_that_of_orders() -> None:
             "shop_wrong:APP",
             "remote=[...]) (shop_wrong.py, line 3)",
         ),
+        (
+            "shop_delay",
+            "from order_sagas import Delay\n\nDelay('rest', '5m')",
+            "shop_delay:APP",
+            "or minutes(5), not '5m' (shop_delay.py, line 3)",
+        ),
     ],
 )
 def test_an_app_that_cannot_be_loaded_is_a_wrong_setting(

@@ -39,6 +39,7 @@ from order_sagas.bridges.http.api.snapshot import Snapshots
 from order_sagas.bridges.http.api.totals import Totals
 from order_sagas.bridges.operations.retrying import retrying_groups
 from order_sagas.bridges.operations.stuck import stuck_sagas
+from order_sagas.bridges.operations.wait_ends import with_ends_of_waits
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.queries.result import Row
 from order_sagas.bridges.storage.reading import check_readable, one_moment, reading_engine
@@ -129,9 +130,11 @@ class ReadModel:
         For stuck sagas it has the cause. With `cause`, it has only the sagas stuck for this cause.
         """
         page = self._found_sagas(which, limit, after)
-        if any(saga.status == Status.NEEDS_ATTENTION.name for saga in page.sagas):
+        attention = Status.NEEDS_ATTENTION.name
+        if ids := {saga.order_id for saga in page.sagas if saga.status == attention}:
             with self.moment() as db:
-                causes = {each.saga_id: each.cause for each in stuck_sagas(db, self._registry)}
+                stuck = stuck_sagas(db, self._registry, ids)
+                causes = {each.saga_id: each.cause for each in stuck}
             found = [replace(saga, cause=causes.get(saga.saga_id)) for saga in page.sagas]
             page = replace(page, sagas=found)
         if cause:
@@ -143,8 +146,9 @@ class ReadModel:
             return self.sagas(which.statuses, limit, after)
         with self.moment() as db:
             found = search_sagas(db, which, limit, after[0] if after else None)
+            rows = with_ends_of_waits(db, self._registry, found.rows)
         return SagaPage(
-            sagas=[listed_saga(row) for row in found.rows],
+            sagas=[listed_saga(row) for row in rows],
             next=None if found.after is None else f"{found.after}.-",
             searched_back_to=moment(found.back_to),
         )
@@ -196,6 +200,7 @@ class ReadModel:
         """Return a page of sagas, newest first."""
         with self.moment() as db:
             rows = queries.sagas_page(db, statuses, limit + 1, after)
+            rows = with_ends_of_waits(db, self._registry, rows)
         last = rows[limit - 1] if len(rows) > limit else None
         more = f"{last['no']}.{last['saga']}" if last else None
         return SagaPage(sagas=[listed_saga(row) for row in rows[:limit]], next=more)

@@ -50,6 +50,8 @@ class WaitView(View):
     service: str | None = None
     since: str | None = None
     deadline: str | None = None
+    cause: str = ""
+    """Why the step is stuck, as in a group of stuck sagas; empty if it is not."""
     pause: PauseView | None = None
     """The pause of the service, during which nothing is handled and no deadline passes."""
     child: SagaLink | None = None

@@ -30,6 +30,7 @@ from order_sagas.bridges.http.api.saga_waits import Waiting
 from order_sagas.bridges.http.api.schemas import moment
 from order_sagas.bridges.http.api.snapshot import pause_view
 from order_sagas.bridges.operations import pauses_that_last
+from order_sagas.bridges.operations.stuck import causes_of
 from order_sagas.bridges.storage import queries
 from order_sagas.bridges.storage.order_records import OrderRecord, OrderRecords
 from order_sagas.bridges.storage.schema import saga_versions
@@ -66,7 +67,8 @@ class SagaDetails:
             }
             keys = {progress.order_id}
             if definition := self._registered(progress):
-                fields |= _waiting(db, definition, progress, pauses)
+                causes = causes_of(db, row["no"], progress, self._registry)
+                fields |= _waiting(db, definition, progress, pauses, causes)
                 keys |= fields.pop("keys", set())
         if messages:
             fields |= self._messages(progress, keys)
@@ -113,13 +115,17 @@ def _fields(view: Any) -> dict[str, Any]:
 
 
 def _waiting(
-    db: sa.Connection, definition: Saga[Any], progress: SagaState, pauses: Mapping[str, Any]
+    db: sa.Connection,
+    definition: Saga[Any],
+    progress: SagaState,
+    pauses: Mapping[str, Any],
+    causes: Mapping[str, str],
 ) -> dict[str, Any]:
     """The results of the definition's functions; empty if they fail."""
     try:
         waiting = Waiting(db, definition, progress)
         return {
-            "waits": waiting.waits(pauses),
+            "waits": waiting.waits(pauses, causes),
             "lock": waiting.lock(),
             "parent": waiting.parent(),
             "children": waiting.children(),

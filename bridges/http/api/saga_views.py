@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from order_sagas.actors.errors import UnknownSagaError
-from order_sagas.actors.sagas.places import names_of
+from order_sagas.actors.sagas.places import states_by_name
 from order_sagas.actors.sagas.registry import Registry
-from order_sagas.actors.sagas.state import Phase, SagaState, saga_id_of
+from order_sagas.actors.sagas.state import Phase, SagaState, StepState, saga_id_of
 from order_sagas.bridges.http.api.order_views import amount_text
 from order_sagas.bridges.http.api.schemas import (
     HistoryEntry,
@@ -88,7 +88,7 @@ def saga_view(row: Row, progress: SagaState, registry: Registry) -> SagaView:
                 since=moment(state.since),
                 deadline=moment(state.deadline),
             )
-            for name, state in zip(_steps(progress, registry), progress.steps, strict=True)
+            for name, state in _states(progress, registry)
         ],
         history=[
             HistoryEntry(
@@ -107,10 +107,10 @@ def saga_view(row: Row, progress: SagaState, registry: Registry) -> SagaView:
     )
 
 
-def _steps(progress: SagaState, registry: Registry) -> list[str]:
-    """Return the step names; numbered names if the saga's definition is not registered."""
+def _states(progress: SagaState, registry: Registry) -> list[tuple[str, StepState]]:
+    """Pair each step's name with its state; numbers if the definition is not registered."""
     try:
         saga = registry.get(progress.saga, progress.version)
     except UnknownSagaError:
-        return [f"step {number}" for number in range(1, len(progress.steps) + 1)]
-    return names_of(saga, progress)
+        return [(f"step {number}", state) for number, state in enumerate(progress.steps, 1)]
+    return states_by_name(saga, progress)

@@ -9,7 +9,7 @@ from order_sagas.actors.messages import Message, status
 from order_sagas.actors.sagas.child_messages import parent_of
 from order_sagas.actors.sagas.definition import Saga
 from order_sagas.actors.sagas.locks import LOCKS, PREFIX
-from order_sagas.actors.sagas.places import rows_of
+from order_sagas.actors.sagas.places import end_of_wait, rows_of
 from order_sagas.actors.sagas.state import Phase, SagaState, StepState, saga_id_of, typed
 from order_sagas.actors.sagas.step import Step
 from order_sagas.actors.sagas.transition import Transition
@@ -45,10 +45,13 @@ class Waiting:
         self._progress = typed(progress, saga)
         self._rows = rows_of(saga, progress.items)
 
-    def waits(self, pauses: Mapping[str, PauseView]) -> list[WaitView]:
-        """Return what the saga waits for, in the order of its steps. `pauses` are by service."""
+    def waits(self, pauses: Mapping[str, PauseView], causes: Mapping[str, str]) -> list[WaitView]:
+        """Return what the saga waits for, in the order of its steps.
+
+        `pauses` are by service, `causes` are those of the steps that are stuck.
+        """
         return [
-            self._wait(place, row, state, UNDER_WAY[Phase(state.phase)], pauses)
+            self._wait(place, row, state, pauses, causes)
             for place, row, state in self._places()
             if state.phase in UNDER_WAY
             # An `Each` waits for its items, which have places of their own.
@@ -106,26 +109,24 @@ class Waiting:
         place: int,
         row: Step[Any, Any],
         state: StepState,
-        kind: str,
         pauses: Mapping[str, PauseView],
+        causes: Mapping[str, str],
     ) -> WaitView:
+        kind = UNDER_WAY[Phase(state.phase)]
         undo = Phase(state.phase).name.startswith("UNDO")
         child = self._child(place, row) if row.is_child else None
         if kind == "reply" and not undo:
             kind = _kind(row)
         elif kind == "reply" and row.is_child:
             kind = "child"
-        until = state.deadline
-        if row.repeat_every and not undo:
-            # The state may have the time of the next repetition as its deadline.
-            until = max(until, state.since + (row.within or 0.0))
         return WaitView(
             step=row.name,
             kind=kind,
             undo=undo,
             service=None if row.kind in ("delay", "wait") or row.is_child else row.to.name,
             since=moment(state.since),
-            deadline=moment(until),
+            deadline=moment(end_of_wait(row, state)),
+            cause=causes.get(row.name, "") if kind == "person" else "",
             pause=pauses.get(row.to.name),
             child=child,
             signals=[*_signals(row)] if kind == "signal" else [],

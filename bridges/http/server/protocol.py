@@ -33,6 +33,10 @@ class _TooManyChunksError(Exception):
     """Raised in a callback to stop the parser."""
 
 
+class _HostError(Exception):
+    """Raised in a callback to stop the parser."""
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """Bounds the memory and the time that one connection can take.
 
@@ -141,7 +145,12 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the head timer: the head has arrived in time."""
+        """Stop the head timer: the head has arrived in time. It has one Host (RFC 9112, 3.2)."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        parser: Any = self.parser  # None after the connection is lost
+        if hosts > 1 or (not hosts and parser.get_http_version() != "1.0"):
+            self._refuse(400, f"a request has one Host header, and this one has {hosts or 'none'}")
+            raise _HostError
         self._in_head = False
         self._head_bytes = 0
         self._trailer_bytes = 0

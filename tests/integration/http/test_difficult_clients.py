@@ -96,6 +96,9 @@ def test_a_too_large_request_head_is_refused(api):
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
+        b"GET /health/live HTTP/1.0\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
     ],
 )
 def test_invalid_http_is_refused(api, said):
@@ -215,14 +218,21 @@ def test_a_request_that_a_proxy_may_parse_differently_is_refused(api, head):
     assert b"HTTP/1.1 400" == answer[:12]
 
 
+def test_a_request_without_one_host_says_so(api):
+    """RFC 9112, section 3.2."""
+    with connect(api) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\n\r\n")
+
+        assert "one Host header" in str(problem(read_all(connection))["detail"])
+
+
+@pytest.mark.parametrize("host", [b"", b"Host: 127.0.0.1\r\n"])
 @pytest.mark.parametrize("has_tokens", [False, True])
-def test_what_comes_as_a_proxy_sends_it_by_default_needs_tokens(system, tmp_path, has_tokens):
-    """HTTP/1.0, this machine as the host, and no header that tells of the client: as nginx does."""
+def test_what_comes_as_a_proxy_sends_it_by_default_needs_tokens(system, tmp_path, has_tokens, host):
+    """HTTP/1.0, this machine or none as the host, and no header that tells of the client."""
     tokens = tokens_file(tmp_path) if has_tokens else None
     with serving(system.settings, tokens=tokens) as client, connect(client) as connection:
-        connection.sendall(
-            b"GET /health/live HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-        )
+        connection.sendall(b"GET /health/live HTTP/1.0\r\n%sConnection: close\r\n\r\n" % host)
         answer = read_all(connection)
 
     assert (b"HTTP/1.1 200" if has_tokens else b"HTTP/1.1 403") == answer[:12]

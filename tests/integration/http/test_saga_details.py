@@ -9,9 +9,12 @@ from typing import Any
 import attrs
 import httpx
 
-from order_sagas.actors.messages import Message, OrderCreated, StockReserved
+from order_sagas.actors.messages import Message, OrderCreated, OrderLine, StockReserved
 from order_sagas.actors.place_order import PLACE_ORDER
+from order_sagas.actors.sagas.definition import hours
 from order_sagas.actors.sagas.registry import Registry
+from order_sagas.actors.services.payment_gateway import Declined, Refund
+from order_sagas.actors.services.simulated_gateway import SimulatedGateway
 from order_sagas.system.order_app import APP as ORDERS
 from tests.support.embedded import EmbeddedSystem, an_order
 from tests.support.http_service import serving, tokens_file
@@ -225,6 +228,7 @@ def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
             system.put(an_order(order_id))
         with api_of(system) as api:
             last, holder = (api.get(f"{SAGAS}/place-order/{each}").json() for each in "CA")
+            listed = [api.get(SAGAS, params=p).json()["sagas"][0] for p in ({}, {"prefix": "C"})]
     lock = last["lock"]
 
     assert ("c-1", "place-order/A", 2, 2) == (
@@ -233,9 +237,32 @@ def test_a_saga_shows_the_queue_of_its_lock(tmp_path: Path) -> None:
     assert ["B", "C"] == [each["orderId"] for each in lock["waiting"]]
     assert ["lock"] == [each["kind"] for each in last["waits"]]
     assert timedelta(hours=2) == waited_for(last["waits"][0])
+    assert {last["waits"][0]["deadline"]} == {
+        last["steps"][1]["deadline"], *(each["deadline"] for each in listed),
+    }  # fmt: skip
     assert (0, "reply") == (holder["lock"]["place"], holder["waits"][0]["kind"])
     assert last["definition"]["exclusive"]
     assert "lock" == last["definition"]["steps"][1]["kind"]
+
+
+class RefusesRefunds(SimulatedGateway):
+    """Declines every refund."""
+
+    def refund(self, refund: Refund) -> Declined:
+        """Decline."""
+        return Declined("account_frozen", "ask ann@example.com")
+
+
+def test_a_stuck_step_has_its_cause(tmp_path: Path) -> None:
+    """The same as its group of stuck sagas, which is of what the provider said."""
+    with EmbeddedSystem(tmp_path, gateway=RefusesRefunds()) as system, api_of(system) as api:
+        system.put(an_order("A", lines=(OrderLine(sku="GONE", quantity=1, unit_price=100),)))
+        system.advance(hours(5))
+        (wait,) = api.get(f"{SAGAS}/place-order/A").json()["waits"]
+        (group,) = api.get(f"{SAGAS}/groups").json()["groups"]
+
+    assert ("process payment", "person", True) == (wait["step"], wait["kind"], wait["undo"])
+    assert "refund declined: account_frozen: ask [address]" == wait["cause"] == group["cause"]
 
 
 def test_links_to_trace_and_logs_are_made_from_the_settings(tmp_path: Path) -> None:

@@ -151,6 +151,9 @@ QUESTIONS = {
     "the oldest deadlines": Asked(lambda db: queries.oldest(db, 10)),
     "attention": Asked(lambda db: queries.needing_attention(db, 10)),
     "stuck": Asked(lambda db: list(stuck_sagas(db, Registry([PLACE_ORDER])))),
+    "stuck of a page": Asked(
+        lambda db: list(stuck_sagas(db, Registry([PLACE_ORDER]), ["h-10", "h-11"]))
+    ),
     "how many need attention": Asked(queries.attention_count),
     "in flight": Asked(queries.in_flight),
     "deadlines": Asked(lambda db: deadlines(db, 1e9)),

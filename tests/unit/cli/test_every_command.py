@@ -126,6 +126,19 @@ def test_an_interrupted_submission_reports_what_is_stored(system, run, monkeypat
     assert CHUNK == next(system.log.db.rows("SELECT count(*) FROM order_keys", ()))[0]
 
 
+def test_a_submission_interrupted_before_its_first_order_says_so(run, monkeypatch) -> None:
+    """Standard input may have orders that were not read: nothing is said of what is in it."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("order_sagas.system.cli.submit.read_jsonl", interrupted)
+    done = run("submit", "-", "--format", "jsonl")
+
+    assert 130 == done.exit_code
+    assert done.stderr.endswith("\nInterrupted. No order was submitted.\n")
+
+
 def test_a_demonstration_checks_its_address_first(run, tmp_path) -> None:
     """Not after a thousand orders."""
     with socket.create_server(("127.0.0.1", 0)) as other:

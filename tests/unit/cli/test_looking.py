@@ -112,10 +112,14 @@ def test_a_saga_that_needs_attention_shows_the_providers_error(
         system.advance(hours(5))
 
         shown = run("show", "A").stdout
-        payment = run_json("show", "A")["payment"]
+        whole = run_json("show", "A")
+    payment, steps = whole["payment"], whole["sagas"][0]["steps"]
+    cause = "refund declined: account_frozen: ask the bank"
 
     assert "needs attention" in shown
-    assert "refund declined: account_frozen: ask the bank" in shown
+    assert f"Stuck in the undo of process payment: {cause}\n" in shown
+    assert {"process payment": cause} == {each["step"]: each["cause"] for each in steps
+                                          if each["cause"]}  # fmt: skip
     assert ("PENDING", "account_frozen") == (payment["status"], payment["code"])
 
 

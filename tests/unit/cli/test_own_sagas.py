@@ -3,12 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from order_sagas import App, Message, Saga, Step
+from order_sagas import App, Message, Saga, Step, days, hours
+from order_sagas.actors.clock import iso
+from order_sagas.actors.messages import OrderLine
+from order_sagas.bridges.records.message_schemas import type_text
 from order_sagas.bridges.storage.queries import reading, saga_outcomes
 from order_sagas.system.cli.main import main
 from order_sagas.system.cli.start import first_start
@@ -70,6 +74,22 @@ def test_the_id_of_a_saga_stands_for_its_order(rentals: EmbeddedSystem) -> None:
 
     assert run("show", "r-1").stdout == run("show", "rent-car/r-1").stdout
     assert "Error: there is no order rent-van/r-1\n" == run("show", "rent-van/r-1").stderr
+
+
+def test_a_wait_with_reminders_is_listed_until_its_end(rentals: EmbeddedSystem) -> None:
+    """And not until the next reminder, which is the stored deadline; also after the first one."""
+    rentals.start()
+    run("sagas", "start", "rent-car", "--data", LONG)
+    rentals.run()
+    ends = iso(rentals.clock.now() + days(2))
+    rentals.advance(hours(9))
+    (row,) = json.loads(run("sagas", "--json").stdout)
+    wait = json.loads(run("show", "r-9", "--json").stdout)["sagas"][0]["steps"][0]
+    (stored,) = rentals.store.db.rows("SELECT deadline FROM sagas", ())
+
+    assert (1, ends, ends) == (wait["attempt"], row["deadline"], wait["deadline"])
+    assert ends[:10] in run("sagas").stdout
+    assert iso(stored[0]) < ends
 
 
 # --- sagas start ---------------------------------------------------------------------------------
@@ -313,6 +333,21 @@ def test_the_fields_of_one_message_are_shown(rentals: EmbeddedSystem) -> None:
     assert ["days", "int", "1"] in lines
     assert ["car", "str", '""'] in lines
     assert 2 == run("messages", "ORDER_CREATED").exit_code
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (tuple[OrderLine, ...], "tuple[OrderLine, ...]"),
+        (OrderLine | None, "OrderLine | None"),
+        (dict[str, Annotated[int, msgspec.Meta(ge=0)]], "dict[str, int]"),
+        (list[Literal["a", 1]], "list[Literal['a', 1]]"),
+        (Any, "Any"),
+    ],
+)
+def test_types_of_fields_have_no_module_names(kind: Any, text: str) -> None:
+    """Also those within another type."""
+    assert text == type_text(kind)
 
 
 def test_json_schemas_come_from_the_classes(rentals: EmbeddedSystem) -> None:

@@ -51,10 +51,10 @@ def refused(tmp_path):
         yield system
 
 
-def found(system, registry=None):
+def found(system, registry=None, **which):
     """What is stuck in its database."""
     with queries.reading(system.settings.database) as db:
-        return list(stuck_sagas(db, registry or Registry([PLACE_ORDER])))
+        return list(stuck_sagas(db, registry or Registry([PLACE_ORDER]), **which))
 
 
 def test_what_the_provider_said_is_the_cause(refused):
@@ -80,6 +80,15 @@ def test_the_oldest_are_looked_at(refused, monkeypatch):
     monkeypatch.setattr(stuck, "LOOKED_AT", 3)
 
     assert ["A", "B", "C"] == [each.saga_id.partition("/")[2] for each in found(refused)]
+
+
+def test_those_of_given_orders_are_found_however_many_there_are(refused, monkeypatch):
+    """So a page of a list has all its causes, and costs no more with many others."""
+    monkeypatch.setattr(stuck, "LOOKED_AT", 2)
+
+    assert ["place-order/B", "place-order/D"] == [
+        each.saga_id for each in found(refused, order_ids={"B", "D", "none"})
+    ]
 
 
 def test_a_refused_step_is_stuck_for_what_was_answered():

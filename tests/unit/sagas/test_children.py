@@ -260,8 +260,8 @@ FINAL = Saga("final", 1, InsuranceWanted, [SIGN, FILE.changed(pivot=True)])
         ({"detached": True, "within": 5.0}, "is detached, so nothing waits for it: it needs no"),
         ({"detached": True, "needs_no_undo": True}, "is detached, so it is never undone"),
         ({"detached": True, "pivot": True}, "is detached, so it cannot be the pivot"),
-        ({"within": 0.0}, "within must be positive, not 0.0"),
-        ({"saga": "insure-trip"}, "`saga` must be a Saga, not str"),
+        ({"within": 0.0}, "`within` must be positive, not 0.0"),
+        ({"saga": "insure-trip"}, "`saga` must be a Saga, not 'insure-trip'"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused(fields, rule) -> None:

@@ -54,8 +54,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "waits for no reply": {"done": None},
     "has an `undone` reply but no `undo`": {"undo": None, "undone": PaymentRolledBack},
     "and says that it needs none": {"needs_no_undo": True},
-    "within must be positive": {"within": 0},
-    "undo_within must be positive": {"undo_within": -1.0},
+    "`within` must be positive": {"within": 0},
+    "`undo_within` must be positive": {"undo_within": -1.0},
 }  # fmt: skip
 
 

@@ -188,5 +188,5 @@ def test_the_steps_of_the_lock_are_in_the_definition() -> None:
     ] == [*saga.index]  # fmt: skip
     assert [*saga.index] == [*saga.scaled(2).index]
     assert "orders" == saga.origin.name
-    with pytest.raises(DefinitionError, match="within must be positive"):
+    with pytest.raises(DefinitionError, match="`exclusive_within` must be positive"):
         exclusive(exclusive_within=0)

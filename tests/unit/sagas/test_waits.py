@@ -170,7 +170,7 @@ def test_a_scaled_wait_has_every_duration_scaled() -> None:
 
 THREE: Any = lambda a, b, c: a  # noqa: E731
 WRONG = {
-    "within must be positive": lambda: Delay("x", 0),
+    "`time` must be positive": lambda: Delay("x", 0),
     "`for_` and `refused` must be different": lambda: Wait(
         "x", for_=TripApproved, refused=TripApproved, within=1
     ),

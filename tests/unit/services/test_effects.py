@@ -82,7 +82,10 @@ class Desk:
     [
         ({k: v for k, v in GIVEN.items() if k != "do"}, "needs `do`"),
         ({k: v for k, v in GIVEN.items() if k != "perform"}, "needs `perform`"),
-        ({**GIVEN, "entity": Pickup}, "its entity 'Pickup' must be an `Effect`: it has no `pend"),
+        (
+            {**GIVEN, "entity": Pickup},
+            "its entity must be an `Effect`: the class Pickup has no `pend",
+        ),
         ({**GIVEN, "undo": VoidLabel}, "needs `undo` and `undone`, or neither of them"),
         (
             {**GIVEN, "undo": VoidLabel, "undone": LabelVoided},

@@ -174,7 +174,7 @@ GIVEN: dict[str, Any] = {
     ("given", "problem"),
     [
         ({"done": None}, "needs `done`"),
-        ({"entity": Entity}, "'Entity' must be a `LocalEffect`"),
+        ({"entity": Entity}, "must be a `LocalEffect`, not the class Entity"),
         ({"entity": Needy}, "field 'title' of its entity needs a default"),
         ({"undo": BringBack}, "needs `undo` and `undone`, or neither"),
         ({"undo": BringBack, "undone": BroughtBack}, "so it needs `failed`"),

@@ -145,6 +145,7 @@ def test_json_holds_every_transition_and_span():
     )
     assert "place-order/o-1" == saga["sagaId"]
     assert ["process payment"] == failed["details"]["undo"]
+    assert {"waited": 10.0, "retryIn": 0.5} == saga["transitions"][2]["details"]
 
 
 def test_the_diagram_draws_commands_answers_and_undos():

@@ -27,7 +27,7 @@ function waitsOf(saga) {
 }
 
 /** Everything but the deadline, which changes in place. */
-const keyOf = (each, { lock }) => JSON.stringify([each.step, each.kind, each.undo, each.pause, each.child, each.kind === "lock" && lock]);
+const keyOf = (each, { lock }) => JSON.stringify([each.step, each.kind, each.undo, each.pause, each.child, each.cause, each.kind === "lock" && lock]);
 
 function waitRow(wait, saga, done) {
   const until = el("span", { class: "num" });
@@ -48,10 +48,10 @@ function waitRow(wait, saga, done) {
   return row;
 }
 
-function sentence({ step, kind, undo, child, service, signals }, { lock }) {
+function sentence({ step, kind, undo, child, service, signals, cause }, { lock }) {
   const name = el("strong", {}, step);
   const what = undo ? ["the undo of ", name] : [name];
-  if (kind === "person") return ["Stuck in ", ...what, ", until an operator acts"];
+  if (kind === "person") return ["Stuck in ", ...what, cause ? `: ${cause}` : "", ", until an operator acts"];
   if (kind === "retry") return ["Will send ", ...what, " again"];
   if (kind === "delay") return ["Waits in ", name, " for a time to pass"];
   if (kind === "child") return ["Waits for ", ...what, child ? ": " : "", child ? sagaLink(child) : ""];
