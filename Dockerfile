@@ -11,11 +11,11 @@ RUN useradd --system --create-home --home-dir /var/lib/order-sagas order-sagas
 COPY --from=build /opt/order-sagas /opt/order-sagas
 ENV PATH=/opt/order-sagas/bin:$PATH PYTHONUNBUFFERED=1
 USER order-sagas
-# Here a worker without a database server keeps its database, and every worker its logs.
+# Workers write their logs here, and their database if there is no database server.
 WORKDIR /var/lib/order-sagas
-# So the rest of the file system can be read-only.
+# A volume, so that the rest of the file system can be read-only.
 VOLUME /var/lib/order-sagas
-# Told so, a worker finishes its batch and hands its shards over.
+# On SIGTERM, a worker finishes its batch and releases its shards.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["order-sagas"]
 CMD ["start"]

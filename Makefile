@@ -34,7 +34,7 @@ $(BIN)/python:
 		"and Ubuntu: apt install python3-venv). Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# Running needs less than developing: a first `make demo` shall not wait for linters and servers.
+# The first `make demo` does not install the linters and test servers, which only developers need.
 $(BIN)/.running: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
@@ -55,7 +55,7 @@ $(BIN)/.developing-locked: setup.cfg pyproject.toml requirements-dev.lock | $(BI
 demo: $(BIN)/.running ## Run a thousand orders and watch them
 	@$(BIN)/order-sagas demo $(ARGS)
 
-# Tests that start brokers and databases come apart, and fewer at once: they starve one another.
+# Tests that start brokers and databases run separately, and fewer at once: each needs much CPU.
 SERVERS = tests/packaging tests/interop $(addprefix tests/integration/,docs kafka store support system)
 
 .PHONY: test
@@ -72,7 +72,7 @@ endif
 endif
 
 COVERED = tests/unit tests/scenarios
-# Those alone: the others start processes that are killed, or measure nothing new.
+# Only these tests are measured: the others kill processes, or cover no further lines.
 .PHONY: coverage
 coverage: $(DEVELOPING) ## Run unit and scenario tests, and list the files with the most lines not run
 	@$(BIN)/coverage erase
@@ -88,7 +88,7 @@ test-pythons: ## Run the unit tests on each Python here (NEWEST=1: one); COVERAG
 pythons: ## Make the environments of `test-pythons`
 	@.ci/test-pythons $(if $(NEWEST),--newest) --install $(filter-out $(SKIP),$(PYTHONS))
 
-# What private attributes of libraries are used, and whether their newest versions still have them.
+# Checks that the newest versions of libraries still have the private attributes that are used here.
 .PHONY: canary
 canary: ## Test against the newest kafka-python and uvicorn, in an environment of its own
 	rm -rf .canary
@@ -131,7 +131,7 @@ mypy pyright: $(DEVELOPING)
 	$(BIN)/$@
 
 .PHONY: format
-format: $(DEVELOPING) ## Put style and format right, as far as that can be automatic
+format: $(DEVELOPING) ## Correct style and format, as far as tools can
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 

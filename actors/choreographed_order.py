@@ -2,7 +2,7 @@
 
 The payment service acts on ORDER_CREATED, the stock service on PAYMENT_COMPLETED, the notification
 service on what it reads in its topic. They run elsewhere. The saga sends them no commands: it waits
-for their outcomes, with deadlines, and tells them to roll back, which they never acknowledge.
+for their outcomes, with deadlines, and orders rollbacks, which they never acknowledge.
 
 It is the same business as `PLACE_ORDER`, under the same name. Its versions count from 1001, so that
 no saga that began with commands is taken for one of these.

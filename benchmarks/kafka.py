@@ -79,7 +79,7 @@ def _measure(
 ) -> Result:
     system.make_tables()
     started = [system.start() for _ in range(workers)]
-    wait_until(lambda: all("shards_assigned" in worker.said for worker in started), "shards")
+    wait_until(lambda: all("shards_assigned" in worker.printed for worker in started), "shards")
     everything = list(orders(WARM_UP + ALONE + count))
     system.put("stock-events", stock())
     system.put("order-events", *everything[:WARM_UP])

@@ -91,11 +91,11 @@ class Running:
         """Stop it in good order, and return its exit code."""
         return self._started.stop() if self._started else 0
 
-    def submit(self, orders: Sequence[OrderCreated], *, heard: bool = True) -> None:
-        """Submit orders; with `heard`, the workers are notified after each thousand."""
+    def submit(self, orders: Sequence[OrderCreated], *, notify: bool = True) -> None:
+        """Submit orders; with `notify`, the workers are notified after each thousand."""
         for place in range(0, len(orders), CHUNK):
             self.intake.take(orders[place : place + CHUNK])
-            if heard:
+            if notify:
                 self.ring()
 
     def ring(self) -> None:

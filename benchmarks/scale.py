@@ -152,7 +152,7 @@ def workers(folder: Path, options: argparse.Namespace) -> Result:
     everything = list(orders(WARM_UP + options.orders))
     system.submit(everything[:WARM_UP])
     system.wait_for_ends(WARM_UP)
-    system.submit(everything[WARM_UP:], heard=False)
+    system.submit(everything[WARM_UP:], notify=False)
     before, began = system.cpu(), time.perf_counter()
     system.ring()
     system.wait_for_ends(len(everything))

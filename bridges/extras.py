@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 from order_sagas.bridges.errors import BridgeError
 
 DISTRIBUTION = "order-sagas"
-"""Name of the distribution, as pip knows it."""
+"""Name of the distribution, for pip."""
 
 MODULES = {
     "postgres": ("psycopg",),

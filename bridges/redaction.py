@@ -42,7 +42,7 @@ def _redacted(text: str) -> str:
 
 
 _remembered = functools.lru_cache(maxsize=1024)(_redacted)
-# Few distinct texts make up most of those that have to be searched.
+# Most of the texts that have to be searched are repetitions.
 
 
 def without_cards(text: str) -> str:
@@ -54,7 +54,7 @@ def without_cards(text: str) -> str:
         if (masked := _masked(found)) != found[0]:
             parts += text[end : found.start()], masked
             end = found.end()
-        # Groups that are no card may end with the first ones of a card.
+        # Groups that are not a card may overlap the first groups of a card.
         found = _WRITTEN_CARD.search(text, max(end, found.start() + 1))
     return _CARD.sub(_masked, "".join((*parts, text[end:])))
 

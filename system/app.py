@@ -129,9 +129,9 @@ class App:
 
     @cached_property
     def names_of_roles(self) -> dict[str, str]:
-        """The name of each role on screens: that of its service, unless it has several.
+        """The displayed name of each role: the name of its service, unless it has several services.
 
-        The database and consumer groups have the role itself.
+        The database and consumer groups use the role itself.
         """
         services = {name: each.role for name, each in self.participants.items()}
         names = {role: [name for name in services if services[name] == role] for role in self.roles}

@@ -127,10 +127,10 @@ def _check_taken(
 
 
 def _check_replies(saga: Saga[Any], here: dict[str, type[Service]]) -> None:
-    """Check that steps wait for what the services with a `do` of their own answer.
+    """Check that steps name the replies of services that declare their `do`.
 
-    Another reply is nothing to the saga, so the step would time out. After the pivot nothing is
-    undone because of a refusal, so there a step may do without `failed`.
+    The saga would ignore another reply, so the step would time out. After the pivot nothing is
+    undone because of a refusal, so steps there need no `failed`.
     """
     for stage, steps in enumerate(saga.stages):
         for step in steps:
@@ -139,7 +139,7 @@ def _check_replies(saga: Saga[Any], here: dict[str, type[Service]]) -> None:
                 continue
             made = step.do.message if isinstance(step.do, SameFields) else None
             if service.do is not made and service.done is not step.done:
-                continue  # one of its other handlers
+                continue  # sent to another handler of the service
             needed = {kind: getattr(service, kind) for kind in ("done", "failed", "undone")}
             if not step.failed and (stage > saga.pivot_stage or step.pivot):
                 del needed["failed"]

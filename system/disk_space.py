@@ -29,7 +29,7 @@ def full_disks(settings: Settings) -> list[str]:
 
 
 def _free(directory: Path) -> int | None:
-    """Return the bytes that this user may still write there; None if that cannot be told."""
+    """Return the bytes that this user may still write there; None if this is unknown."""
     try:
         found = os.statvfs(directory)
     except OSError:

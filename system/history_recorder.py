@@ -26,14 +26,14 @@ from order_sagas.system.settings import Settings
 _log = structlog.get_logger(__name__)
 
 STOP_WITHIN = 2.0
-"""Seconds in which a row that is being written is waited for at the stop."""
+"""Maximum seconds that a stop waits for a row that is being written."""
 
 
 class HistoryRecorder:
     """Writes a row of `history` at the end of every interval between `start` and `close`.
 
     Figures of the whole system are read by the worker that owns shard 0. A row that cannot be
-    written is left out: the worker does not stop for it.
+    written is dropped: it does not stop the worker.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class HistoryRecorder:
     def record(self, now: float, *, is_over: bool = True) -> None:
         """Write the row of the interval that ends at `now` (epoch seconds). Raises BridgeError.
 
-        If `now` is within an interval, it is this one: a worker that continues adds to its row.
+        Without `is_over`, the interval is the one that contains `now`; a worker that is started
+        again adds to its row.
         """
         at = round(now / FINE) * FINE - FINE if is_over else int(now) // FINE * FINE
         report = self._report()

@@ -82,13 +82,13 @@ class ChildEvents(Waits):
         return None
 
     def report_end(self) -> None:
-        """Tell the parent, if there is one, how the saga ended."""
+        """Notify the parent, if there is one, of how the saga ended."""
         parent = parent_of(self.before.start)
         if parent:
             self.report(parent, self.status)
 
     def report(self, parent: Parent, status: int, *, code: str = "", reason: str = "") -> None:
-        """Tell `parent` that its child has completed, or was cancelled."""
+        """Notify `parent` that its child has completed, or was cancelled."""
         start, child = self.before.start, self.before.saga_id
         event = "completed" if status == COMPLETED else f"cancelled:{parent.saga_id}/{parent.step}"
         fields: dict[str, Any] = {

@@ -91,7 +91,7 @@ class Forward(Backward):
             elif step.done is None:
                 self.steps[i] = StepState(DONE, 0, self.now)
             else:
-                self.send_command(i, step, 1)  # there is none: an event will tell
+                self.send_command(i, step, 1)  # there is none: the step ends by an event
 
     def enter_row(self, i: int, step: Step[Any, Any], sent: list[str]) -> None:
         """Enter a row that is more than a command: it may be skipped, or wait; see `Waits`."""

@@ -20,10 +20,10 @@ WAIT, RELEASE = "wait for the lock", "release the lock"
 """The names of the steps that an exclusive saga has besides its own."""
 PREFIX = "lock:"
 ASKS = 10
-"""How often a waiting saga asks for the lock in `exclusive_within`, evenly spaced: a record that
-was lost would otherwise be noticed only at its end."""
+"""Number of requests for the lock within `exclusive_within`, evenly spaced. They are repeated
+because a request or its answer may be lost."""
 LONGEST = 3600.0
-"""Maximum number of seconds until it asks again."""
+"""Maximum number of seconds between two requests."""
 
 
 class AcquireLock(Message):
@@ -41,11 +41,11 @@ class LockGranted(Message):
 
 
 class LockWait(Step[Any, Any]):
-    """Waits for the lock, and asks for it again, in case that a record was lost."""
+    """Waits for the lock, and requests it repeatedly, since a record may be lost."""
 
     @property
     def repeat_every(self) -> float | None:
-        """Seconds from one question to the next."""
+        """Seconds between two requests."""
         return min((self.within or 0.0) / ASKS, LONGEST)
 
 

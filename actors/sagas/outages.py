@@ -1,4 +1,4 @@
-"""Times in which no reply could come: the log or the database was away, or a service was paused."""
+"""Times in which no reply could come: outages of log and database, and pauses of services."""
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
@@ -63,11 +63,11 @@ class Journal(Protocol):
     """Stores outages, so that they are known after a restart."""
 
     def began(self, what: str, since: float) -> None:
-        """Note that `what` is away since `since`. Raises nothing."""
+        """Note that `what` has been unavailable since `since`. Raises nothing."""
         ...
 
     def ended(self, what: str, since: float, until: float) -> None:
-        """Note that `what` was away from `since` to `until`. Raises nothing."""
+        """Note that `what` was unavailable from `since` to `until`. Raises nothing."""
         ...
 
 
@@ -88,14 +88,14 @@ class Outages:
         self._paused_since: dict[str, float] = {}
 
     def begin(self, what: str, now: float) -> None:
-        """Note that `what` is away since `now`. Has no effect if that is known already."""
+        """Note that `what` is unavailable since `now`. Has no effect if that was noted before."""
         if what not in self._since:
             self._since[what] = now
             if self.journal:
                 self.journal.began(what, now)
 
     def end(self, what: str, now: float) -> None:
-        """Note that `what` is available at `now`. Has no effect if it was not away."""
+        """Note that `what` is available at `now`. Has no effect if it was not unavailable."""
         since = self._since.pop(what, None)
         if since is not None:
             self.add(since, now)
@@ -133,11 +133,11 @@ class Outages:
         return min(_covered(self._past, begun, since, now), self.grace)
 
     def lasts(self, what: str, now: float) -> float:
-        """Seconds for which `what` has been away; 0.0 if it is available."""
+        """Seconds for which `what` has been unavailable; 0.0 if it is available."""
         return now - self._since.get(what, now)
 
     def is_lasting(self, now: float) -> bool:
-        """True if something is away now, and for no longer than `grace` seconds."""
+        """True if something is unavailable now, and for no longer than `grace` seconds."""
         begun = min(self._since.values(), default=now)
         return bool(self._since) and now - begun < self.grace
 

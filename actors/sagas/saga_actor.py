@@ -104,8 +104,8 @@ class SagaActor(Actor):
         service = row.to.name
         is_paused = outages.is_paused(service)
         if state.phase in (BACKOFF, UNDO_BACKOFF):
-            # Not sent again while the service is paused, or the log away. What is over does not
-            # count: it has put off the deadline before this backoff already.
+            # Not sent again while the service is paused, or the log unavailable. Pauses and outages
+            # that have ended do not count: they postponed the deadline before this backoff.
             if is_paused:
                 return LOOK_AGAIN_PAUSED
             return LOOK_AGAIN if outages.is_lasting(now) else 0.0

@@ -293,9 +293,9 @@ class Step(Generic[S, X]):
 
     @property
     def repeat_every(self) -> float | None:
-        """Seconds after which a step that waits sends its message again, until `within` is over.
+        """Seconds after which a waiting step repeats its message, until `within` is over.
 
-        None for steps that do not: they are repeated by `retry`, after `within`.
+        None for steps that do not repeat it while they wait: `retry` repeats them after `within`.
         """
         return None
 

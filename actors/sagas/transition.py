@@ -222,7 +222,7 @@ class Transition:
         self.sends.append(Send(to, stamped))
 
     def report_end(self) -> None:
-        """Tell the saga's parent, if there is one, that the saga has ended."""
+        """Notify the saga's parent, if there is one, that the saga has ended."""
 
     def back_off(self, i: int, state: StepState, phase: int, wait: float) -> None:
         """Set a timer to send step `i` again in `wait` seconds."""

@@ -66,19 +66,19 @@ class Waits(Forward):
         self.wakes.append(Timer(at, i, state.attempt))
 
     def wait_passed(self, i: int, state: StepState) -> None:
-        """End a `Delay`; of a `Wait`, send the reminder, or give it up at its end."""
+        """End a `Delay`. For a `Wait`, send the reminder, or give up after `within`."""
         if self.rows[i].kind == "delay":
             self.step_done(i, state)
         elif not self.repeated(i, state):
             self.give_up(i, state)
 
     def timed_out(self, i: int, state: StepState) -> None:
-        """Send the command again if it is repeated while its step waits; else as of any step."""
+        """Repeat the command of a step with `repeat_every`; handle others like any time-out."""
         if not self.repeated(i, state):
             super().timed_out(i, state)
 
     def repeated(self, i: int, state: StepState) -> bool:
-        """Send what step `i` repeats while it waits. Returns False if that is nothing, or over."""
+        """Repeat the message of step `i`. Returns False if it has none, or if `within` is over."""
         step = self.rows[i]
         if not step.repeat_every or state.deadline >= state.since + (step.within or 0.0):
             return False

@@ -1,4 +1,4 @@
-"""The stored state of an effect in another system, and what its service tells itself about it."""
+"""The stored state of an effect in another system, and the messages of its service to itself."""
 
 from typing import Any, ClassVar
 

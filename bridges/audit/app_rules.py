@@ -29,9 +29,9 @@ def examine_rules(
 ) -> tuple[Finding, ...]:
     """Return what each rule finds in the database, in the order of `rules`.
 
-    `entities` are the classes that rules may ask for. One whose table does not exist yet, because
-    no system of the app was started since, has no entities. Pruned orders are not examined. `new`
-    is that of `examine`.
+    `entities` are the classes that rules may ask for. A class has no entities if its table
+    does not exist yet, because the app was not started since the class was added. Pruned orders are
+    not examined. `new` is described at `examine`.
     """
     if not rules:
         return ()

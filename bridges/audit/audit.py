@@ -25,7 +25,7 @@ class Violation:
 
 @attrs.define
 class Found:
-    """What one check finds: all violations are counted, and the first `keep` of them are kept.
+    """The violations of one check: all are counted, and the first `keep` of them are kept.
 
     `each` is called with every violation, also with those that are not kept.
     """
@@ -36,7 +36,7 @@ class Found:
     count: int = 0
 
     def add(self, violations: Iterable[Violation]) -> None:
-        """Count violations, and keep them while there are few."""
+        """Count violations, and keep them until there are `keep`."""
         for violation in violations:
             self.count += 1
             if self.keep is None or self.count <= self.keep:
@@ -52,12 +52,12 @@ class Finding:
     check: Check
     looked_at: int
     violations: tuple[Violation, ...]
-    """The first ones; `count` is the number of all."""
+    """Those that were kept; `count` is the number of all."""
     count: int
 
     @classmethod
     def of(cls, check: Check, looked_at: int, found: Found) -> "Finding":
-        """Return the result of a check that is over."""
+        """Return the result of a finished check."""
         return cls(check, looked_at, tuple(found.first), found.count)
 
 
@@ -93,8 +93,8 @@ def examine(
     """Run the checks on the books; `ended` includes those of kind `ENDED`.
 
     Leaves out checks of what the services of the participants `elsewhere` store: they run
-    elsewhere, so the database does not have it. `new` makes what the violations of a check are
-    added to, as they are read: by default all are kept.
+    elsewhere, so the database does not have it. `new` makes the `Found` that collects the
+    violations of a check; by default it keeps all.
 
     If the books may change meanwhile, the ledger must read them in one transaction, as of one
     moment.

@@ -69,7 +69,7 @@ def decode_text(raw: bytes, encoding: str = "") -> str:
 
 
 def check_encoding(name: str) -> str:
-    """The name of a text encoding that Python knows; raises FileError otherwise."""
+    """The name of a text encoding that Python supports; raises FileError otherwise."""
     try:
         "a".encode(name).decode(name)
     except (LookupError, ValueError):

@@ -83,7 +83,7 @@ class Intake:
     def __init__(self, log: Log, clock: Clock | None = None, lost: Iterable[str] = ()) -> None:
         """`lost` are accepted orders whose start is no longer in the log.
 
-        One that is submitted again with the same content is appended to the log again.
+        If such an order is submitted again with the same content, it is appended again.
         """
         self._log = log
         self._lost = {*lost}

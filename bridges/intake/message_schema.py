@@ -22,7 +22,7 @@ ENVELOPE = frozenset(
 )
 """Fields that the system sets."""
 TRACE = frozenset({"traceparent", "tracestate"})
-"""Fields that may be given although the message does not have them: its trace context."""
+"""Fields of the trace context, which may be given although the message class has no such fields."""
 
 
 class InvalidMessageError(BridgeError, ValueError):

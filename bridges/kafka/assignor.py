@@ -53,7 +53,7 @@ class ShardAssignor(AbstractPartitionAssignor):
 
     A shard that moves is assigned to no member in the first round. Its owner releases it and
     requests the second round, in which it is free. So two members never have it at the same time,
-    except for one that was disconnected and has not noticed; the database rejects that one's
+    except for one that was disconnected and has not detected it; the database rejects its
     commits.
     """
 

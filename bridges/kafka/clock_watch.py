@@ -1,8 +1,8 @@
 """Detects from records that a clock differs from this machine's, without extra requests.
 
-Kafka has no request for the time of a broker. But records have times: of the machine that wrote
-them or, in topics with `message.timestamp.type=LogAppendTime`, of the broker, which then also
-reports it to the writer.
+Kafka has no request for the time of a broker. But records have timestamps: of the machine that
+wrote them or, in topics with `message.timestamp.type=LogAppendTime`, of the broker, which then also
+returns it to the writer.
 """
 
 import time
@@ -29,7 +29,7 @@ class ClockWatch:
 
     def acknowledged(self, topic: str, sent: float, appended: float) -> None:
         """Note records that were just acknowledged, and when the broker appended them."""
-        # It was between the two by the clock of this machine.
+        # The true time of the append is between `sent` and now, by the clock of this machine.
         difference = max(appended - self.now(), 0.0) or min(appended - sent, 0.0)
         if not self._has_warned:
             self._has_warned = warn_of_difference("broker", difference, topic=topic)

@@ -167,7 +167,7 @@ class TopicReader:
 
     def _read_until_failure(self, consumer: KafkaConsumer) -> None:
         def topic_id(topic: str) -> str:
-            # No public method tells it.
+            # No public method returns it.
             return str(consumer._cluster.topic_id(topic) or "")
 
         shares = Shares(
@@ -201,7 +201,7 @@ class TopicReader:
         self._note_connection(consumer)
         refused = sorted(consumer._cluster.unauthorized_topics.intersection(self._topics))
         if refused:
-            # The client stops refreshing its metadata: only a new one notices that the right was
+            # The client stops refreshing its metadata: only a new client detects that the right was
             # granted again.
             raise KafkaRefusedError(_refusal(refused))
         stale = shares.was_away() or shares.topics_replaced()
@@ -222,7 +222,7 @@ class TopicReader:
     def _settle(self, shares: Shares) -> None:
         try:
             shares.settle()
-        except Exception as error:  # for example the database is away; the shards stay paused
+        except Exception as error:  # for example an outage of the database; the shards stay paused
             _log.warning("kafka.shards_wait", error=str(error))
             self._stopping.wait(_RETRY)
 

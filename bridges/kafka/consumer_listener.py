@@ -29,7 +29,7 @@ class Extent:
     begin: int
     end: int
     topic_id: str = ""
-    """The id that Kafka gave the topic when it was created; empty if the broker tells none."""
+    """The id that Kafka gave the topic when it was created; empty if the broker returns none."""
 
 
 class ShardOwner(Protocol):

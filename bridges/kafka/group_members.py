@@ -13,7 +13,7 @@ from order_sagas.bridges.kafka.errors import map_errors
 LOADING = (theirs.CoordinatorLoadInProgressError, theirs.CoordinatorNotAvailableError)
 """The error of a broker just after its start, until it has loaded its groups."""
 LOADING_SECONDS = 10.0
-"""Maximum seconds to wait for it."""
+"""Maximum seconds to wait until a broker has loaded its groups."""
 PAUSE = 0.2
 """Seconds between two requests."""
 

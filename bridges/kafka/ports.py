@@ -12,7 +12,7 @@ from order_sagas.bridges.records.record import Outgoing
 
 
 class ConsumerPort(Protocol):
-    """One member of a consumer group, which tells a `ShardOwner` what it reads and owns.
+    """One member of a consumer group, which passes to a `ShardOwner` what it reads and owns.
 
     Delivery: every record of an owned shard is handed over at least once, from the offset that
     `ShardOwner.on_assigned` gave. Ordering: by offset within a (topic, partition); none across

@@ -37,7 +37,7 @@ DELIVERY_TIMEOUT_MS = 120_000
 """Milliseconds after which a record counts as not acknowledged."""
 LINGER_MS = 20
 """Milliseconds to wait for more records of a batch. Used only if the client cannot take whole
-batches: a publication is complete when it is handed over, so there is nothing to wait for."""
+batches: otherwise a publication is passed to it as a whole, and there is nothing to wait for."""
 
 
 class TopicWriter:

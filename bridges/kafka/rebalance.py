@@ -43,7 +43,7 @@ class Shares(AsyncConsumerRebalanceListener):
         monotonic: Callable[[], float] = time.monotonic,
         topic_id: Callable[[str], str] = lambda topic: "",
     ) -> None:
-        """`topic_id` returns the id of a topic as the client knows it now, or an empty text."""
+        """`topic_id` returns the id of a topic in the client's metadata, or an empty text."""
         self._monotonic = monotonic
         self._consumer = consumer
         self._owner = owner

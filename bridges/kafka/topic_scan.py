@@ -184,7 +184,7 @@ def _offsets(
     """
     try:
         found = tell(places)
-    except KeyError:  # of a topic that may not be read, the client knows no partitions
+    except KeyError:  # the client has no partitions of a topic that it may not read
         found = {}
     lacking = sorted({place.topic for place in places if place not in found})
     if lacking:

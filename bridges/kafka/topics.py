@@ -91,7 +91,7 @@ def check_topics(
 def ids_of_topics(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
     """The id that Kafka gave each topic when it was created.
 
-    An empty text if the broker tells none. Raises TopicMissingError.
+    An empty text if the broker returns none. Raises TopicMissingError.
     """
     with _admin(connection) as admin:
         described = {topic["name"]: topic for topic in admin.describe_topics(list(topics))}

@@ -1,4 +1,4 @@
-"""Which record of those that failed together is at fault."""
+"""Finds out which of the records that failed together caused the failure."""
 
 from collections.abc import Sequence
 

@@ -42,7 +42,7 @@ class EmbeddedLetters:
         return self._rows([_LETTERS if after is None else _LETTERS_AFTER % after])
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `DeadLetterSource`."""
+        """The records that mark letters as replayed or discarded; see `DeadLetterSource`."""
         rows = self._rows([_MARKS], {"marked": _MARKED})
         return (row for row in rows if is_mark(row[3]))
 
@@ -120,7 +120,7 @@ class EmbeddedLog:
         )
 
     def end(self, topic: str) -> None:
-        """Return None: the log is in the database, which knows what waits in it."""
+        """Return None: the log is in the database, where waiting records can be counted."""
 
     def append(self, *records: Outgoing) -> int:
         """Append records in a transaction of their own; return how many systems are running."""

@@ -54,7 +54,7 @@ class TopicLetters:
         return iter(rows[numbers.index(after) + 1 if after in numbers else 0 :])
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter; see `DeadLetterSource`."""
+        """The records that mark letters as replayed or discarded; see `DeadLetterSource`."""
         marks = [record for record in self._records() if is_mark(record.headers)]
         return iter([self._row(record) for record in sorted(marks, key=_age)])
 

@@ -23,7 +23,7 @@ def is_mark(headers: Headers) -> bool:
 
 
 class DeadLetterSource(Protocol):
-    """Where dead letters are read from. Reading opens no log for writing."""
+    """Reads dead letters, without opening the log for writing."""
 
     def letters(self, after: int | None = None) -> Iterator[DeadLetterRow]:
         """The records of `dead-letters`, oldest first: at most HEAD bytes of keys and values.
@@ -33,11 +33,11 @@ class DeadLetterSource(Protocol):
         ...
 
     def marks(self) -> Iterator[DeadLetterRow]:
-        """The records that say what was done with a letter, oldest first."""
+        """The records that mark letters as replayed or discarded, oldest first."""
         ...
 
     def whole(self, numbers: Sequence[int]) -> Iterator[DeadLetterRow]:
-        """The records with these numbers, whole, as far as there are any."""
+        """The whole records with these numbers, except those that do not exist."""
         ...
 
 
@@ -50,7 +50,7 @@ class LogWriter(Protocol):
     partitions: int
     db: Connection
     waiting_text: str
-    """Message for when no system is running: says where the records wait."""
+    """Message for when no system is running: where the records wait."""
     left: int
     """Records that are committed but not in the log yet. A running system will publish them."""
 
@@ -86,7 +86,7 @@ class LogWriter(Protocol):
     def end(self, topic: str) -> Mapping[int, int] | None:
         """The offset after the last record of each partition of a topic.
 
-        None if the log is in the database, which knows what waits in it.
+        None if the log is in the database, where waiting records can be counted.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Writes to the log of operators' actions, with the commands or effects that it tells of."""
+"""Writes to the log of operators' actions, with the commands or effects that are logged."""
 
 import uuid
 from collections.abc import Sequence

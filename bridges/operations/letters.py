@@ -1,7 +1,7 @@
-"""Dead letters as records of the log hold them, and what was done with them.
+"""Dead letters as stored in the records of the log, with marks of what was done with them.
 
-Whatever is in the topic and is no mark is a letter: one that does not say where it came from can be
-shown and discarded.
+Every record of the topic that is not a mark is a letter. A letter without its origin can be shown
+and discarded.
 """
 
 import re
@@ -23,7 +23,7 @@ _DIFFERS = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\d+(?:[.,:]\d+)*""")
 
 
 def kind_of(error: str) -> str:
-    """Return an error without what differs from record to record: quoted texts and numbers."""
+    """Return an error without quoted texts and numbers, which differ between records."""
     return _DIFFERS.sub("…", error.strip())[:LONGEST_KIND]
 
 
@@ -71,14 +71,14 @@ class DeadLetterFilter:
     numbers: frozenset[int] = frozenset()
     """Numbers of letters."""
     since: float | None = None
-    """The time since which it is a dead letter, in seconds since the Unix epoch; included."""
+    """The earliest time at which it became a dead letter, in seconds since the Unix epoch."""
     until: float | None = None
-    """The time before which it became one."""
+    """The time before which it became a dead letter."""
 
     def matches(self, letter: DeadLetter, now: float) -> bool:
         """Whether a letter meets all conditions, marked or not; `now` is in epoch seconds.
 
-        One that does not say when it became a dead letter meets no condition of times.
+        A letter without the time at which it became one meets no condition on times.
         """
         oldest = None if self.since is None else iso(self.since)
         newest = None if self.until is None else iso(self.until)
@@ -104,17 +104,17 @@ class LetterGroup:
 
     topic: str
     kind: str
-    """The error without what differs from record to record: quoted texts and numbers."""
+    """The error without quoted texts and numbers; see `kind_of`."""
     count: int
     oldest: str
-    """When the oldest became a dead letter, in ISO 8601; empty if it does not say."""
+    """When the oldest became a dead letter, in ISO 8601; empty if this is unknown."""
     newest: str
     example: str
     """The error of the oldest."""
 
 
 def mark_of(row: DeadLetterRow) -> Mark | None:
-    """The mark in a record of `dead-letters`; None if it is a letter, also if it is malformed."""
+    """The mark in a record of `dead-letters`; None for a letter, and for a malformed mark."""
     _, _, value, headers = row
     if not is_mark(headers):
         return None

@@ -104,7 +104,7 @@ def retrying_steps(progress: SagaState, registry: Registry) -> Iterator[Retrying
     for row, state in zip(rows_of(saga, progress.items), progress.steps, strict=True):
         again = state.phase in _AGAIN or (state.phase in _WAITING and state.attempt > 1)
         if not again or row.kind in ("wait", "delay") or row.repeat_every:
-            continue  # what repeats its message while it waits is not in trouble
+            continue  # a step that repeats its message while it waits is not failing
         yield Retrying(
             saga=progress.saga,
             step=row.name,

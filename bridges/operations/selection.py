@@ -44,7 +44,7 @@ class SagaFilter:
     retrying: bool = False
     """Whether a step (`step`, if it is given) was sent more than once, or will be sent again."""
     cause: str = ""
-    """Why the saga is stuck, as `stuck_sagas` tells it."""
+    """The cause for which the saga is stuck, as `stuck_sagas` returns it."""
 
 
 @attrs.frozen

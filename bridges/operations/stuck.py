@@ -1,6 +1,6 @@
-"""Sagas that need attention, in groups of what they are stuck in, and why.
+"""Sagas that need attention, grouped by the step that is stuck, and the cause.
 
-Only the oldest of them are looked at, so that the answer takes a bounded time.
+Only the oldest ones are read, so that the time is bounded.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -19,7 +19,7 @@ from order_sagas.bridges.redaction import redacted
 from order_sagas.bridges.storage.schema import order_keys, sagas, table_of
 
 LOOKED_AT = 5000
-"""Maximum number of sagas that need attention which are looked at."""
+"""Maximum number of sagas that are read."""
 NO_ANSWER = "no answer"
 
 _NOT_ANSWERED = ("saga.step_timed_out", "saga.undo_timed_out", "saga.outcome_asked")
@@ -34,11 +34,11 @@ class Stuck:
     saga_id: str
     saga: str
     step: str
-    """The steps that it waits for or is stuck in, as the column `step` has them."""
+    """The steps that it waits for or is stuck in, in the form of the column `step`."""
     code: str
     """The failure code that it is compensated for; empty if it is stuck on the way forward."""
     cause: str
-    """Why the step is stuck, without what differs from order to order."""
+    """Why the step is stuck, without quoted texts and numbers, which differ between orders."""
     since: float
     """When it got stuck."""
     started_at: float
@@ -100,7 +100,7 @@ def stuck_sagas(
         progress = decode_plain(raw)
         stuck_in, cause, since = why_stuck(progress)
         if refused and cause == NO_ANSWER and _is_paid(progress, stuck_in, registry):
-            cause = _words(refused)  # the provider's, which the saga has not
+            cause = _words(refused)  # the error of the provider is only in the payment
         yield Stuck(
             progress.saga_id, progress.saga, step, progress.code, cause, since,
             progress.started_at,
@@ -108,14 +108,14 @@ def stuck_sagas(
 
 
 def why_stuck(progress: SagaState) -> tuple[str, str, float]:
-    """Return the step that got stuck last and still is, why, and when."""
+    """Return the step that got stuck last and is still stuck, the cause, and the time."""
     return next(_stuck_steps(progress), ("", NO_ANSWER, progress.started_at))
 
 
 def causes_of(
     db: sa.Connection, no: int, progress: SagaState, registry: Registry
 ) -> dict[str, str]:
-    """Return why the steps are stuck that are, by name. `no` is the number of the saga's order."""
+    """Return the causes of the stuck steps, by name. `no` is the number of the saga's order."""
     causes = {step: cause for step, cause, _ in _stuck_steps(progress)}
     for step, cause in causes.items():
         if cause == NO_ANSWER and _is_paid(progress, step, registry):
@@ -126,7 +126,7 @@ def causes_of(
 
 
 def _stuck_steps(progress: SagaState) -> Iterator[tuple[str, str, float]]:
-    """Yield the steps that are stuck, with why and when, the last one first."""
+    """Yield the stuck steps, each with cause and time, the last one first."""
     later: set[str] = set()
     history = progress.history
     for place in range(len(history) - 1, -1, -1):
@@ -138,7 +138,7 @@ def _stuck_steps(progress: SagaState) -> Iterator[tuple[str, str, float]]:
 
 
 def _cause(before: tuple[HistoryEntry, ...], stuck: HistoryEntry) -> str:
-    """Return why a step got stuck: what happened to it just before says so."""
+    """Return why a step got stuck, from the event of this step before that."""
     for entry in reversed(before):
         if entry.step != stuck.step or entry.event in _SENT_AGAIN or entry.event == IGNORED:
             continue

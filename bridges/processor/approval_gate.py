@@ -107,13 +107,13 @@ def _is_approved(row: Mapping[str, Any], command: OperatorCommand) -> bool:
 
 
 def _is_of(row: Mapping[str, Any], command: OperatorCommand) -> bool:
-    """Whether a row is about this very command, and not about another one with its id."""
+    """Whether a row is about this command, and not about another one with the same id."""
     about = _waiting(command)
     return all(row[name] == about[name] for name in ("by", "action", "target", "step"))
 
 
 def _waiting(command: OperatorCommand) -> dict[str, Any]:
-    """Return what the gate has to know of a command that waits."""
+    """Return the columns of a command that waits for approval."""
     return {
         "by": command.by,
         "approved_by": "",

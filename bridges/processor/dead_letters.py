@@ -59,7 +59,7 @@ class DeadLetters:
 
 
 def _named(message: Message) -> dict[str, str]:
-    """Return the log fields that tell what a message is."""
+    """Return the log fields that identify a message."""
     fields = {
         "order_id": message.order_id,
         "saga_id": message.saga_id,

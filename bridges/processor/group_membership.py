@@ -1,4 +1,4 @@
-"""Whether a worker is a member of its consumer group, and for how long it misses the database."""
+"""Decides whether a worker stays in its consumer group while the database is unavailable."""
 
 from order_sagas.bridges.errors import StoreUnavailableError
 from order_sagas.bridges.processor.context import ProcessorContext
@@ -8,9 +8,9 @@ _NO_ROW = 0
 
 
 class GroupMembership:
-    """Tells when a worker has to leave its group in an outage of the database, and may return.
+    """Decides when a worker leaves its group in an outage of the database, and when it returns.
 
-    An outage may affect one worker alone. Its shards then move to workers that can commit.
+    An outage may affect only this worker. Its shards then move to workers that can commit.
     """
 
     def __init__(self, context: ProcessorContext, patience: float) -> None:
@@ -21,7 +21,7 @@ class GroupMembership:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether to decide again later: while the database is away, and until a return."""
+        """Whether to decide again later: while the database is unavailable, and until a return."""
         return self.has_left or self._away() > 0.0
 
     @property
@@ -30,7 +30,7 @@ class GroupMembership:
         return self._away() > self._patience
 
     def is_database_back(self) -> bool:
-        """Try if the database can be written; a read would succeed on a read-only server."""
+        """Try a write to the database; a read would also succeed on a read-only server."""
         try:
             self._context.store.commit(Changes(published=[_NO_ROW]), self._context.clock.now())
         except StoreUnavailableError:

@@ -136,7 +136,7 @@ class KafkaLogAdapter:
             return
         member, host = self._membership, self._host
         if member.is_impatient or member.has_left:
-            # A worker without shards commits nothing that would tell that the outage is over.
+            # A worker without shards commits nothing, so it tries a write.
             if not host.has_batch and member.is_database_back():
                 host.database_is_back()
                 if member.has_left:

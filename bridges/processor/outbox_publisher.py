@@ -235,7 +235,7 @@ class OutboxPublisher:
         """
         size = len(outgoing.value or b"")
         if outgoing.topic == DEAD_LETTERS:
-            del self._unpublished[number]  # it may have many megabytes: it was compressed
+            del self._unpublished[number]  # may take many megabytes uncompressed
             problem = f"dead letter {number} of the outbox stays in the database: {error}"
             log.error("dead_letter.too_large", outbox_id=number, size=size, error=str(error))
             self._host.counts.last_error = problem

@@ -388,8 +388,8 @@ class BatchProcessor(Actor):
 
     def _close_empty(self, batch: Batch) -> None:
         """End a batch that has nothing to store."""
-        # A commit that failed may have had only published records to delete, which then waited
-        # for this batch; there may be new records since.
+        # A failed commit may have had only published records to delete. They are deleted with
+        # this batch, and new records may have arrived meanwhile.
         retried = self._state is State.COMMITTING
         self._close_batch()
         self.context.flush()

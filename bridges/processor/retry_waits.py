@@ -1,7 +1,7 @@
-"""How long a batch processor waits before it tries again what has failed."""
+"""How long a batch processor waits before it repeats a failed operation."""
 
 FIRST, LONGEST = 0.1, 5.0
-"""Seconds of the first wait, and at most: waits double with each failure in a row."""
+"""The first wait and the longest one, in seconds. Each consecutive failure doubles the wait."""
 
 
 class RetryWaits:
@@ -22,10 +22,10 @@ class RetryWaits:
         self._next = FIRST
 
     def claim_lost(self) -> float:
-        """Return how long to wait before shards are claimed again that another worker has claimed.
+        """Return how long to wait before shards that another worker has claimed are claimed again.
 
-        0.0 if a batch was committed since the last time. Workers that claim the same shards in
-        turns would keep each other from commits.
+        0.0 if a batch was committed since the last time. Without the wait, workers that claim the
+        same shards in turn could prevent each other's commits.
         """
         self._lost += 1
         return 0.0 if self._lost == 1 else min(FIRST * 2 ** min(self._lost, 10), LONGEST)

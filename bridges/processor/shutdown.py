@@ -1,4 +1,4 @@
-"""The stop of a batch processor: who asked for it, and what it waits for."""
+"""The stop of a batch processor: its requesters, and what it waits for."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ class Shutdown:
         return bool(self.askers)
 
     def drained(self) -> None:
-        """Wait no longer for running calls."""
+        """Stop waiting for running calls."""
         self._draining = False
 
     def is_due(self) -> bool:

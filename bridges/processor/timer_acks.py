@@ -8,7 +8,7 @@ from order_sagas.bridges.processor.batch import Batch
 
 
 class TimerAcks:
-    """Keeps them for the next batch: a batch that every due timer joined might never end."""
+    """Keeps acknowledgements for the next batch; otherwise the current one might never end."""
 
     def __init__(self) -> None:
         self.by_saga: dict[str, list[Ack]] = {}

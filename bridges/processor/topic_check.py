@@ -1,8 +1,8 @@
 """Compares stored offsets with what their topics hold now, before a shard is read.
 
 A topic that was created again has another id; one that lost records ends before a stored offset. In
-both cases there is no right place to read on from: the shard stays unread, and its sagas wait,
-until an operator decides. Records that retention deleted before they were read can only be skipped.
+both cases no offset is right to continue from: the shard is not read, and its sagas wait, until an
+operator decides. Records that retention deleted before they were read can only be skipped.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ class TopicCheck:
         self._now = now
         self._extents: dict[Place, Extent] = {}
         self._doubted: set[Place] = set()
-        """Partitions that ended before a stored offset at the last look."""
+        """Partitions that ended before a stored offset at the last check."""
         self.stopped: dict[int, str] = {}
         """The assigned shards that are not read, each with the reason."""
 

@@ -148,7 +148,7 @@ def postgres_engine(url: sa.URL, *, limited: bool = True, **options: Any) -> sa.
     """Return an engine on psycopg 3, whatever driver the URL names. Raises MissingExtraError.
 
     The settings of its sessions are those of `postgres_session`. If `limited`, a server that is
-    silent for long counts as away (`answer_limit`).
+    silent for long counts as unavailable (`answer_limit`).
     """
     need("postgres")
     from order_sagas.bridges.storage.answer_limit import LimitedConnection

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from order_sagas.bridges.storage.schema import sagas
 
 IsPaused = Callable[[str, str], bool]
-"""Tells from the definition and the step of a saga whether it waits for a paused service."""
+"""Finds from the definition and the step of a saga whether it waits for a paused service."""
 
 
 @attrs.frozen

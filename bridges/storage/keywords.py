@@ -1,16 +1,16 @@
 """Which blocks of order numbers may have a keyword, such as a SKU: an index for searches.
 
 A row of `order_keywords` says that a stored order whose number is in a block has a keyword. A
-search reads only the blocks that have a row. It is much smaller than an index of every line of
-every order, and hardly costs anything when orders are stored: a worker remembers the rows of the
-blocks in hand, so that nothing is written for an order whose keywords are known in its block.
+search reads only the blocks that have a row. The table is much smaller than an index of every
+line of every order, and hardly costs anything when orders are stored: a worker remembers the rows
+that it has written, and writes nothing for an order whose keywords its block already has.
 
 Rows are written in the transaction that stores the order. Workers do not wait for each other's
 rows: each writes its own, with the lowest of its shards, whose epoch its transaction has locked.
 
 Rows are deleted when all orders of their block were pruned, the last one KEEP seconds ago. An order
-that is stored late, with a number in such a block, adds its rows again: no worker relies for longer
-than RELIED_ON on what it remembers.
+that is stored late, with a number in such a block, adds its rows again, since no worker remembers
+rows for longer than RELIED_ON.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +29,11 @@ BLOCK = 2500
 KNOWN = 100_000
 """Maximum number of keywords of blocks that a worker remembers."""
 RELIED_ON = 3600.0
-"""Seconds for which a worker relies on what it remembers."""
+"""Seconds after which a worker forgets which rows it has written."""
 KEEP = 86_400.0
 """Seconds for which rows are kept after the last order of their block was pruned."""
 AT_ONCE = 50
-"""Blocks that are looked at for pruning in one transaction."""
+"""Maximum number of blocks that are checked for pruning in one transaction."""
 
 _json = msgspec.json.Encoder()
 
@@ -87,7 +87,7 @@ class KeywordTable:
         self._count = 0
 
     def forget_old(self, now: float) -> None:
-        """Forget them if they may have been pruned; `now` is in epoch seconds."""
+        """Forget written rows if they may have been pruned; `now` is in epoch seconds."""
         if not 0 <= now - self._since <= RELIED_ON or self._count > KNOWN:
             self._since = now
             self.forget()
@@ -122,7 +122,7 @@ class KeywordRound:
     def __init__(self, db: Connection) -> None:
         self._db = db
         mark = db.placeholder
-        # A block above all pruned orders has none.
+        # Blocks above the highest pruned order have no pruned orders.
         self._blocks = (
             f"SELECT DISTINCT block FROM order_keywords WHERE block > {mark} "
             f"AND block * {BLOCK} <= (SELECT max(no) FROM pruned) ORDER BY block LIMIT {AT_ONCE}"
@@ -138,7 +138,7 @@ class KeywordRound:
         self.done = False
 
     def blocks(self) -> list[int]:
-        """Return the next blocks to look at; none if the round is over."""
+        """Return the next blocks to check; empty if the round is over."""
         found = [block for (block,) in self._db.rows(self._blocks, (self._block,))]
         self.done = len(found) < AT_ONCE
         if found:
@@ -146,6 +146,6 @@ class KeywordRound:
         return found
 
     def prune(self, cursor: Any, blocks: Sequence[int], shards: Sequence[int], now: float) -> None:
-        """Within a transaction that has locked the epochs of the shards: delete what may be."""
+        """Within a transaction that has locked the epochs of the shards: delete expired rows."""
         many = self._db.many
         cursor.execute(self._delete, (many(blocks, int), many(shards, int), now - KEEP))

@@ -66,6 +66,6 @@ def lag_of_topics(
 
 
 def dead_letter_records(db: sa.Connection) -> int:
-    """Records among the dead letters of the embedded log, with the marks of those seen to."""
+    """Records among the dead letters of the embedded log, with the marks of handled ones."""
     query = sa.select(sa.func.count()).where(log.c.topic == "dead-letters")
     return int(db.execute(query).scalar_one())

@@ -22,16 +22,16 @@ from order_sagas.bridges.storage.log_queues import (
 from order_sagas.bridges.storage.store import Store
 
 RECORDS = 3000
-"""Records of the embedded log in one transaction."""
+"""Maximum number of records of the embedded log in one transaction."""
 WAITING = 10_000
-"""Maximum number of records in roles' queues of which the orders are read; with more, no order is
+"""Maximum number of records in roles' queues whose orders are read. If there are more, no order is
 pruned."""
 
 
 class LogRound:
     """One pass over the log, from the oldest record on.
 
-    `before` is the moment (epoch seconds) before which a record has to have been appended.
+    Only records that were appended before `before` (epoch seconds) are pruned.
     """
 
     def __init__(self, store: Store, before: float, *, dry: bool) -> None:
@@ -69,7 +69,7 @@ class LogRound:
             return int(count) + len(orphans)
 
     def _orphans(self, values: tuple[Any, ...]) -> list[int]:
-        """Return records in the queues of roles that have never run here, of pruned orders."""
+        """Return records of pruned orders in the queues of roles that have never run here."""
         rows = [
             (at, _order_of(value)) for at, value in self._store.db.rows(self._sql["left"], values)
         ]

@@ -1,8 +1,8 @@
 """Orders that were accepted and will never begin, because their start is no longer in Kafka.
 
-Retention may delete the record of an order before a worker has read it, and so does whoever deletes
-the topic. The order stays in `order_keys`: if the role `orders` has handled its partition to the
-end, and no order is stored, its start is no longer in Kafka, or became a dead letter.
+The record of an order may be deleted before a worker has read it: by retention, or with the topic.
+The order stays in `order_keys`: if the role `orders` has handled its partition to the end, and no
+order is stored, its start is no longer in Kafka, or became a dead letter.
 """
 
 from collections.abc import Collection, Mapping

@@ -62,18 +62,18 @@ def actions_page(
 
 @attrs.frozen
 class Results:
-    """What became of the actions of a request, as numbers of actions."""
+    """The outcomes of the actions of a request, in numbers of actions."""
 
     outcomes: Counter[str] = attrs.field(factory=Counter)
     """By outcome; empty if there is no such request."""
     refused: Counter[str] = attrs.field(factory=Counter)
-    """Those that were refused, by reason."""
+    """Number of refused actions, by reason."""
     sagas: Counter[str] = attrs.field(factory=Counter)
-    """Those that were done on a saga, by the present status of the saga."""
+    """Number of actions done on sagas, by the present status of the saga."""
 
 
 def results(db: sa.Connection, request: str) -> Results:
-    """Return what became of the actions of a request."""
+    """Return the outcomes of the actions of a request."""
     query = sa.select(_outcome(), actions.c.detail, actions.c.kind, actions.c.target)
     found, done = Results(), []
     for outcome, detail, kind, target in db.execute(query.where(actions.c.request == request)):

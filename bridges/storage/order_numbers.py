@@ -1,7 +1,7 @@
-"""The numbers by which the tables name orders, as one worker knows them.
+"""The numbers that the tables have instead of order ids, as cached by one worker.
 
 A worker remembers the highest number in each table since its last claim of shards: an order with a
-higher number is new, so nothing of it is looked for. Other workers stored orders of its shards only
+higher number is new, so its rows need not be read. Other workers stored orders of its shards only
 before it claimed these.
 """
 
@@ -15,7 +15,8 @@ from order_sagas.bridges.storage.rows import Row
 MOST_KNOWN = 200_000
 """Maximum number of order ids that are cached with their numbers."""
 _PRUNED = "pruned"
-"""The table of pruned orders. Its highest number is that of any table: any order may be pruned."""
+"""The table of pruned orders. For it, the highest number is the maximum over all tables, because
+any order may be pruned."""
 
 
 class OrderNumbers:
@@ -48,7 +49,7 @@ class OrderNumbers:
         return {order_id: known[order_id] for order_id in wanted if order_id in known}
 
     def perhaps_stored(self, table: str, numbers: Sequence[int]) -> Sequence[int]:
-        """Return the numbers that may be stored in a table: those of new orders are higher."""
+        """Return the numbers that may be in a table: all except those of new orders."""
         highest = self._highest.get(table)
         return numbers if highest is None else [n for n in numbers if n <= highest]
 
@@ -58,7 +59,7 @@ class OrderNumbers:
         return no is not None and no <= self._highest.get(_PRUNED, no)
 
     def pruned(self, order_ids: Iterable[str]) -> set[str]:
-        """Return those of these orders that were pruned."""
+        """Return the orders that were pruned, of these ones."""
         wanted = {no: order_id for order_id, no in self.of(order_ids).items()}
         found = self._db.rows(self._pruned, (self._db.many([*wanted], int),))
         return {wanted[no] for (no,) in found}
@@ -74,7 +75,7 @@ class OrderNumbers:
     # --- within a transaction -----------------------------------------------------------------
 
     def number(self, cursor: Any, shards: Mapping[str, int]) -> Mapping[str, int]:
-        """Give the orders that have no number one each; `shards` are by order id.
+        """Assign a number to each order that has none; `shards` are by order id.
 
         The numbers are in the order of `shards`, so that a repeated run gives the same ones.
         Returns the numbers of all orders that are cached, by order id.
@@ -89,9 +90,9 @@ class OrderNumbers:
         return known
 
     def check_pruned(self, cursor: Any, order_ids: Iterable[str]) -> Callable[[], None]:
-        """Ask whether an order was pruned after it was read for this batch.
+        """Query whether an order was pruned after it was read for this batch.
 
-        The function that is returned reads the answer, and raises LostShardError if one was.
+        The returned function reads the result, and raises LostShardError if one was pruned.
         """
         known = self._known
         old = {known[each]: each for each in order_ids if self.may_be_pruned(each)}

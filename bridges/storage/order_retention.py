@@ -115,7 +115,7 @@ class Round:
         return Pruned(self._prune(sorted(ended), sorted({*ended.values()}), epochs, now))
 
     def _prune_keywords(self, epochs: Mapping[int, int] | None, now: float) -> None:
-        """Delete keywords of blocks of orders of which all were pruned."""
+        """Delete the keywords of blocks whose orders were all pruned."""
         blocks = self._keywords.blocks()
         if blocks:
             shards = [*(range(self._store.partitions) if epochs is None else epochs)]

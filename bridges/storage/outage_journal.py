@@ -59,11 +59,11 @@ class OutageJournal:
         self._database = database
         self._folder = folder
         self._ids: dict[str, str] = {}
-        """Ids of the current outages, by what is away."""
+        """Ids of the current outages, by what is unavailable."""
         self._unsaved: dict[str, Outage] = {}
 
     def began(self, what: str, since: float) -> None:
-        """Store the begin of an outage, in a file if the database is away. Raises nothing."""
+        """Store the begin of an outage; in a file without the database. Raises nothing."""
         outage = Outage(uuid.uuid4().hex, what, since)
         self._ids[what] = outage.id
         if what == DATABASE or not self._save(outage):

@@ -135,7 +135,7 @@ class PostgresConnection:
                 yield cursor
                 pipeline.sync()  # errors must be raised before the COMMIT
         except psycopg.errors.ReadOnlySqlTransaction:
-            # Another server may be the primary by now, or this one's default has changed.
+            # Another server may be the primary by now, or the default of this server has changed.
             connection.close()
             raise
 
@@ -268,9 +268,9 @@ class PostgresConnection:
 
 
 def _is_open(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether the connection can be used, as far as this side can see.
+    """Whether the connection can be used, as far as this side can detect.
 
-    What the server sends between queries is mostly the end of the session, after a time limit, a
+    Between queries, the server mostly sends that the session has ended, after a time limit, a
     restart or a failover. It is read here, since no work is lost if a new connection is opened now.
     """
     if connection.closed or connection.broken:

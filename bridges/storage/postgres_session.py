@@ -20,8 +20,8 @@ FROZEN_SECONDS = 20
 """Seconds after which the server aborts a transaction whose client is frozen, freeing its locks."""
 CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,  # seconds, for each host
-    # A peer that vanished, such as a machine without power, is noticed within 25
-    # seconds: by probes while a result is waited for, by the timeout while data is not taken.
+    # A lost peer, such as a machine without power, is detected within 25 seconds: by probes while
+    # waiting for a result, by the timeout while sent data is not acknowledged.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -1,4 +1,4 @@
-"""The saga definitions that a database knows: the shape of each version, stored at first start.
+"""The saga definitions in a database: the shape of each version, stored at the first start.
 
 A saga in flight is stored by the places of its steps. A definition that changes without a new
 version would be read with the places of the old one, so it is refused.
@@ -66,7 +66,7 @@ def check_definitions(db: Connection, registry: Registry) -> None:
 def check_in_flight(db: Connection, registry: Registry) -> None:
     """Raise ChangedSagaError if a saga in flight was begun with a version that is not registered.
 
-    A worker could not read it. Reads sagas only of versions that the database was used with and
+    A worker could not read such a saga. Queries only versions that the database was used with and
     that are not registered.
     """
     registered = {(saga.name, saga.version) for saga in registry}

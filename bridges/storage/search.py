@@ -1,8 +1,8 @@
 """Finds orders and sagas by stored values, the newest first.
 
 If an index shows that few rows meet one of the conditions, only these are read, and the answer is
-complete. Otherwise the history is searched in windows, from the newest one on: a condition that
-many rows meet is found soon. The windows of a SKU are only of the blocks that may have it
+complete. Otherwise the history is searched in windows, from the newest one on: if many rows
+meet the conditions, a page is soon full. For a SKU, windows consist of the blocks that may have it
 (`storage.keywords`). After BUDGET seconds no further window is begun. The next search continues
 below, so a search may find nothing and still be incomplete; `Found.after` says so.
 """
@@ -36,7 +36,7 @@ FEW = 20_000
 BUDGET = 0.15
 """Seconds after which a search begins no further window."""
 DISORDER = 86_400.0
-"""Seconds by which the numbers of orders may be out of the order of their times."""
+"""Maximum seconds by which the order of numbers may differ from the order of times."""
 
 _orders = table_of(Order)
 Row = dict[str, Any]
@@ -50,7 +50,7 @@ class Found:
 
     `after` is where the next search continues; None if this was the last.
 
-    `back_to` is the time of the oldest row in the windows that were looked at, in seconds since the
+    `back_to` is the time of the oldest row in the windows that were searched, in seconds since the
     Unix epoch; None if an index found all.
     """
 
@@ -141,7 +141,7 @@ def _rows(db: sa.Connection, query: sa.Select[Any]) -> list[Row]:
 class _Table:
     """What is searched.
 
-    For each index: the query of the numbers, and whether it is for a range of values.
+    `indexed` has, for each index, the query of the numbers, and whether it is for a range.
     """
 
     no: sa.ColumnElement[int]
@@ -158,7 +158,7 @@ class _Numbers:
 
     found: list[int]
     lowest: int | None = None
-    """Below it, nothing was searched; None if everything was."""
+    """Numbers below it were not searched; None if all were."""
     back_to: float | None = None
 
     def after(self, limit: int) -> int | None:
@@ -202,7 +202,7 @@ def _search(
 def _windows(db: sa.Connection, which: Search, floor: int, top: int) -> Iterator[list[Range]]:
     """Yield windows, the newest first: ranges of together about WINDOW numbers.
 
-    They have all that can match.
+    Together the windows contain every row that can match.
     """
     ranges = blocks_of(db, which.sku, floor, top) if which.sku else [(floor, top)]
     window: list[Range] = []

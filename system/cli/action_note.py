@@ -16,8 +16,8 @@ def note_outside(
 ) -> None:
     """Store that an action was carried out, as `note_effect` does.
 
-    Without a database there is no log yet, and nothing is stored. If it cannot be stored, a warning
-    says so: the effects have happened nevertheless.
+    Without a database there is no log yet, and nothing is stored. If storing fails, a warning is
+    printed: the effects have happened nevertheless.
     """
     try:
         check_exists(database)

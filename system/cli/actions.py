@@ -115,8 +115,8 @@ def _deciding(function: Any) -> Any:
 def approve_command(numbers: tuple[int, ...], by: str, settings: Settings) -> None:
     """Send the actions NUMBERS, which another person asked for and which wait for an approval.
 
-    The log has both names. Here --by names the person, unchecked: approvals by two persons for
-    certain need HTTP, with a token for each.
+    The log records both names. Here the name is that of --by, which is not checked: to enforce two
+    persons, use HTTP, with a token for each.
     """
     approvals = Approvals(settings.database)
     with open_log(settings) as log:

@@ -68,7 +68,7 @@ def audit_command(
     The rules of the app are checked too, on every order that is not pruned.
 
     Orders in flight are counted, and are a violation only with --ended. What services elsewhere
-    store is not examined. The result is kept in the database, and shown by the page of HTTP.
+    store is not examined. The result is stored in the database, and shown on the page.
 
     Exit codes: 0 no violations, 1 violations.
     """
@@ -76,7 +76,7 @@ def audit_command(
         raise click.UsageError("give --json or --json-lines, not both")
     app = app_of(settings)
     began = time.time()
-    looking = nullcontext() if as_lines else Console(stderr=True).status("checking the books")
+    looking = nullcontext() if as_lines else Console(stderr=True).status("checking the stored data")
     new = partial(Found, keep=LISTED, each=_print_line if as_lines else None)
     with queries.reading(settings.database, limited=False) as db, looking:
         report = examine(ledger_of(db), app.sagas, ended=ended, elsewhere=app.elsewhere, new=new)

@@ -58,13 +58,13 @@ class Bash(BashComplete):
 
 
 class _WithOption(ShellComplete):
-    """Completion of `--option=value` for shells that take it for one word.
+    """Completion of `--option=value` for shells that treat it as one word.
 
-    click answers the value alone, which does not begin as the word does, and is not offered.
+    click returns only the value. The shell drops it, as it does not begin with the typed word.
     """
 
     _option = ""
-    """`--option=` if the word to complete begins so."""
+    """`--option=` if the word to complete begins with it."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one to complete, and that word."""

@@ -76,7 +76,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
-        except OSError as error:  # a help text on a full disk; commands tell their own errors
+        except OSError as error:  # a help text on a full disk; commands report their own errors
             click.echo(f"Error: standard output: {error.strerror}", err=True)
             sys.exit(FAILED)
         sys.exit(code if isinstance(code, int) else 0)

@@ -1,4 +1,4 @@
-"""The options of commands that are logged as operators' actions: who asks, and why."""
+"""The options of commands that are logged as operators' actions: the operator and the reason."""
 
 import getpass
 from collections.abc import Callable

@@ -57,8 +57,8 @@ LOG_SETTINGS = (
 def open_log(settings: Settings, *, new: bool = False) -> LogWriter:
     """Open the log that the settings name, for writing. Raises BridgeError if it is unavailable.
 
-    The database of the embedded log is made only if it may be `new`: where a command is for what
-    the database has, there being none is NoDatabaseError.
+    Creates the database of the embedded log only if it may be `new`. For commands about stored data
+    it may not: a missing database then raises NoDatabaseError.
     """
     _quiet(settings)
     if not new and not settings.kafka:

@@ -26,7 +26,7 @@ _DURATION = duration()
 
 
 def _seconds(ctx: click.Context, parameter: click.Parameter, written: str) -> float:
-    if written.strip()[-1:].isdecimal():  # who means days and writes 90 shall not lose all orders
+    if written.strip()[-1:].isdecimal():  # 90 might be meant as days
         raise click.BadParameter(f"{written!r} has no unit; say {written.strip()}d for days, or s")
     try:
         return float(_DURATION.read(written))
@@ -89,7 +89,7 @@ def prune_command(
             keep = stack.enter_context(ArchiveFile(archive, store, registry)).keep
         done = Round(store, now - older_than, keep, dry=dry_run)
         told = partial(_told, done, dry_run=dry_run)
-        stack.enter_context(report_if_interrupted(lambda: f"{told()}; the rest was not looked at."))
+        stack.enter_context(report_if_interrupted(lambda: f"{told()}; the rest was not examined."))
         status = stack.enter_context(Console(stderr=True).status(""))
         if not dry_run:  # also of what was done when it is interrupted
             stack.callback(_note, store, done, now - older_than, by, why)

@@ -60,8 +60,8 @@ def status_command(settings: Settings, as_json: bool, watch: bool) -> None:
     that need attention, open dead letters, pauses, topics that are not read, and lost orders. The
     HTTP processes of `order-sagas http` and `start --http` are listed too. Rates are averages of
     the last seconds. A timer is due if the deadline of a saga has passed and is not handled yet;
-    those of sagas that wait for a paused service are put off. Waiting records are those that no
-    worker has handled yet.
+    deadlines of sagas that wait for a paused service are postponed. Waiting records are those that
+    no worker has handled yet.
 
     Exit codes: 0 a system runs, 1 none runs.
     """

@@ -115,9 +115,9 @@ def accept_reset_command(
     """Continue to read topics that were created again, or have lost their last records.
 
     Workers begin at the first record of each partition that `topics check` names, or behind the
-    last one with --from-end. They need not be stopped: they continue within some seconds. What was
-    handled before is not handled twice, because records are known by their content. Records that
-    are gone stay so: sagas that wait for them time out, and their commands are sent again.
+    last one with --from-end. They need not be stopped: they continue within some seconds. A record
+    that was handled before has no effect, because it is recognised by its content. Deleted records
+    are not restored: sagas that wait for them time out, and their commands are sent again.
     """
     _need_kafka(settings)
     every = KafkaAccess(settings).unread_partitions()

@@ -77,7 +77,7 @@ def in_short(
 def in_group(group: StuckGroup, now: float) -> str:
     """Return a group of stuck sagas in one line; `now` is in epoch seconds.
 
-    Such as `140 x place-order, undo of process payment: no answer, since 00:39 UTC`.
+    For example `140 x place-order, undo of process payment: no answer, since 00:39 UTC`.
     """
     place = f"undo of {group.step}" if group.code else group.step
     why = f"; compensated for {group.code}" if group.code else ""

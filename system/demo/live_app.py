@@ -32,7 +32,7 @@ class LiveGateway(SimulatedGateway):
 
 
 def gateway(settings: Settings) -> LiveGateway:
-    """Return the provider: it declines and is silent like the one of the demonstration."""
+    """Return the provider, which declines as often as the one of `demo` and is as often silent."""
     made = orders.gateway(settings.seed)
     return LiveGateway(
         decline_above=made.decline_above,

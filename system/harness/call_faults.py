@@ -31,7 +31,7 @@ class Calls:
         self.on_violation: Callable[[Broken], None] = _ignore
 
     def note_reply(self, call: ExternalCall, result: object) -> None:
-        """Note what a successful call returned, also if its outcome is lost."""
+        """Note the result of a successful call, even if its outcome is lost."""
         if isinstance(result, Message):
             made = self.replies.setdefault((call.service, call.order_id, call.key), {})
             made[msgspec.json.encode(result).decode()] = None

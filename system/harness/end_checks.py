@@ -109,8 +109,8 @@ def check_unexpected_dead_letters(system: "Harness") -> Iterator[Broken]:
 def check_keys(system: "Harness") -> Iterator[Broken]:
     """Check that each effect was requested with one key, so that it happened once outside.
 
-    And that a call that is repeated with its key returns the same reply: if not, it does not pass
-    its key on, and happens again.
+    Also check that a repeated call with the same key returns the same reply. If it does not, it
+    does not pass on its key, and each repetition takes effect.
     """
     effects = {s.participant.name for s in system.services if issubclass(s, EffectService)}
     for (service, operation, order_id), keys in system.stage.calls.keys.items():

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 LATE = 1000.0
-"""Seconds by which a plan of faults may delay the question for a lock, or its answer."""
+"""Maximum seconds by which a plan of faults may delay the request for a lock, or its answer."""
 
 
 class LockRules:
     """The sagas that have a lock or wait for one, and the locks, as they are committed.
 
-    A saga has its lock from the commit in which it goes on until the one in which it sends the
-    release. Meanwhile it has to be the first of the lock's queue. Who waits has to stay in the
-    queue, and to go on if the lock is granted: it asks again, so a lost reply costs no more than
-    the time between two questions.
+    A saga has its lock from the commit in which it continues until the one in which it sends the
+    release. Meanwhile it has to be the first of the lock's queue. A waiting saga has to stay in the
+    queue, and to continue if the lock is granted: it repeats its request, so a lost reply costs no
+    more than the time between two requests.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -71,7 +71,7 @@ class LockRules:
             self._waits[saga.saga_id] = key
 
     def _check_given_up(self, wait: Step[Any, Any], saga: SagaState) -> Iterator[Broken]:
-        """Check that a saga that waits no longer has not given up a lock that it was granted."""
+        """Check that a saga that timed out had not been granted the lock before."""
         if (saga.failed_step, saga.code) != (WAIT, "timed_out"):
             return
         key = self._waits[saga.saga_id]
@@ -80,7 +80,7 @@ class LockRules:
         if held and held.saga_id == saga.saga_id:
             granted = saga.history[-1].at - held.since
             if granted > 2 * (wait.repeat_every or 0.0) + LATE:
-                detail = f"{saga.saga_id} gave up after it had been the first for {granted:g} s"
+                detail = f"{saga.saga_id} timed out {granted:g} s after it had the lock"
                 yield Broken("who is granted the lock goes on", key, detail)
 
     def _check_lock(self, key: str, left: Iterable[str]) -> Iterator[Broken]:

@@ -47,7 +47,7 @@ class OrderNumbers:
 
 
 class Supply:
-    """Which SKUs were ordered so far, of each warehouse: a harness without `stock` has plenty."""
+    """Remembers which SKUs were ordered, so that a harness without `stock` can supply each one."""
 
     def __init__(self) -> None:
         self._ordered: set[tuple[str, str]] = set()

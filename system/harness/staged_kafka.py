@@ -19,7 +19,7 @@ class StagedKafka(KafkaLogAdapter):
 
     stage: ClassVar[Stage]
     worker: ClassVar[WorkerState]
-    polls_pauses = False  # the harness tells it of each pause
+    polls_pauses = False  # the harness notifies it of each pause
 
     def poll(self, batch: Batch, limit: int) -> Sequence[Record]:
         """Return the next records; a database fault may be raised after they are taken."""

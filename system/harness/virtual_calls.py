@@ -124,7 +124,7 @@ def _twice(call: ExternalCall, when: str) -> Broken:
 
 
 def _troubled(call: ExternalCall, trouble: str, calls: Calls) -> ExternalCall:
-    """Return the call with its injected failure. What it returns in fact is noted in `calls`."""
+    """Return the call with its injected failure. Its real result is noted in `calls`."""
 
     def make() -> object:
         if trouble == "before":

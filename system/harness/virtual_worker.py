@@ -9,7 +9,7 @@ from order_sagas.system.runtime import EventLoopBase, Policy, VirtualClock
 
 
 class VirtualWorker:
-    """A worker that runs only when it is told to."""
+    """A worker that runs only when `run` is called."""
 
     running: RunningSystem | None = None
     """None until the actors are created."""
@@ -22,7 +22,7 @@ class VirtualWorker:
         self.running = start(parts, ActorSystem(self.base, transientUnique=True))
 
     def notify(self) -> None:
-        """Tell the batch processor, if there is one, that records are waiting."""
+        """Notify the batch processor, if there is one, that records are waiting."""
         if self.running:
             self.base.inject(self.running.processor, self.running.processor, RecordsWaiting())
 

@@ -18,8 +18,8 @@ class Vocabulary:
     """The names that the faults of a plan may use."""
 
     waited_for: Sequence[str]
-    """Statuses of records whose loss is detected by a deadline. Plans lose no others, because a log
-    does not lose records."""
+    """Statuses of records whose loss is detected by a deadline. Plans do not lose other records,
+    because a log does not lose records."""
     every: Sequence[str]
     """Statuses of all records that may be repeated, delayed and reordered."""
     twice: Sequence[str]
@@ -89,7 +89,7 @@ ORDER_BUSINESS = Vocabulary(
 
 
 class _Sent(msgspec.Struct, rename="camel"):
-    """The fields of a sent record that tell what it is."""
+    """The fields that identify a sent record."""
 
     status: str
     saga_id: str = ""

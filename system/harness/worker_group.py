@@ -83,7 +83,7 @@ class WorkerGroup:
         return True
 
     def notify(self) -> None:
-        """Tell all workers of waiting records."""
+        """Notify all workers of waiting records."""
         for worker in self.running.values():
             worker.ring()
 

@@ -164,7 +164,7 @@ class Lifecycle(Tree):
         if above is None or above is cell.parent or above.children:
             return
         if isinstance(above.actor, Exiting):
-            # It waited for a descendant of a dead child; no ChildActorExited tells it of that.
+            # It waited for a descendant of a dead child, for which it gets no ChildActorExited.
             self.end_at_once(above)
 
     def end(self) -> None:

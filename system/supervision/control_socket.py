@@ -138,7 +138,7 @@ class ControlSocket:
 
 
 def _may_ask(client: socket.socket) -> bool:
-    """Return True if the peer is this user or root, or if the system cannot tell."""
+    """Return True if the peer is this user or root, or if the platform does not report it."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     layout = struct.Struct("3i")

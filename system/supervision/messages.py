@@ -95,7 +95,7 @@ class Failed(Plain, frozen=True):
 
     reason: str
     outage: bool = False
-    """True if the database is away: the process is started again until it is back."""
+    """True if the database is unavailable: the process is restarted until it is available."""
 
 
 ToChild = RunWorker | RunHttp | AskStatus | AskMetrics | Shutdown

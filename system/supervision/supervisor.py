@@ -32,7 +32,7 @@ from order_sagas.system.supervision.worker_process import (
 
 RESTARTS = Retry(attempts=5, backoff=0.5, factor=2.0, longest=10.0, jitter=0.0)
 """Restarts are delayed by this backoff. After the fifth death within `QUIET` the run ends, unless
-the database is away: then restarts go on until it is back."""
+the database is unavailable: then restarts continue until it is available."""
 QUIET = timedelta(minutes=1)
 """Time without a death after which the deaths of a process are counted from zero again."""
 

@@ -65,7 +65,7 @@ class ProcessEnded:
     clean: bool
     """True if it had no open batch, or has committed it."""
     outage: bool = False
-    """True if it ended because the database is away."""
+    """True if it ended because the database is unavailable."""
 
 
 @attrs.frozen

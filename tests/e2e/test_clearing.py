@@ -171,7 +171,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     page.get_by_role("dialog").get_by_label("Reason").fill("the provider is back")
     page.get_by_role("dialog").get_by_role("button", name=f"Retry {CANCELLED} sagas").click()
     finished(page, f"Retry {CANCELLED} sagas").get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_text("No saga is like that.")).to_be_visible()
+    expect(page.get_by_text("No saga matches.")).to_be_visible()
     seen(page, "sagas-none-like-that")
 
     # Dead letters of one kind are discarded as a group.
@@ -187,7 +187,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     page.get_by_role("dialog").get_by_label("Reason").fill("a test of the other team")
     page.get_by_role("dialog").get_by_role("button", name="Discard 3 dead letters").click()
     finished(page, "Discard 3 dead letters").get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_text("No record is left that nobody could handle.")).to_be_visible()
+    expect(page.get_by_text("There are no open dead letters.")).to_be_visible()
 
     # An order that came twice is one order.
     for _ in range(2):
@@ -214,7 +214,7 @@ def test_fifty_stuck_orders_are_cleared(troubled, tmp_path, open_page):
     seen(page, "actions")
     page.goto(f"{troubled.url}#/")
     expect(page.locator("#attention-section")).to_contain_text("Nothing needs attention.")
-    expect(page.locator("#letters-section")).to_contain_text("No record is left")
+    expect(page.locator("#letters-section")).to_contain_text("There are no open dead letters.")
     seen(page, "overview-clear")
 
 
@@ -230,7 +230,7 @@ def test_without_tokens_the_operators_name_is_asked_for_once(quick_shop, open_pa
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("refunded by hand")
     dialog.get_by_role("button", name="Skip").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Give your name")
+    expect(dialog.get_by_role("alert")).to_contain_text("Enter your name")
     dialog.get_by_label("Your name").fill("Zoë")
     seen(page, "who")
     dialog.get_by_role("button", name="Skip").click()

@@ -33,8 +33,8 @@ def busy_shop(quick_shop):
 def settled(page, view):
     """Wait until the view has loaded its data."""
     words = {
-        "": "stuck in undo of", "#/dead-letters": "No record is left",
-        "#/orders?sku=X": "No order is like that.", "#/actions": "Nobody has asked for anything",
+        "": "stuck in undo of", "#/dead-letters": "There are no open dead letters.",
+        "#/orders?sku=X": "No order matches.", "#/actions": "There are no actions yet.",
         "#/definitions": "New sagas begin with this version", "#/history": "No audit was run",
     }  # fmt: skip
     expect(page.get_by_role("main")).to_contain_text(words.get(view, "needs attention"))

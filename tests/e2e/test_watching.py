@@ -114,7 +114,7 @@ def test_an_address_with_an_unknown_filter_shows_an_error(shop, open_page):
     expect(page.get_by_role("alert")).to_contain_text("customr: there is no such parameter")
     page.goto(f"{shop.url}#/orders?status=NEEDS_ATTENTION")  # of sagas: the list of them
 
-    expect(page.get_by_text("No saga is like that.")).to_be_visible()
+    expect(page.get_by_text("No saga matches.")).to_be_visible()
 
 
 def test_orders_are_read_page_by_page(shop, open_page):
@@ -138,7 +138,7 @@ def test_an_unknown_order_or_address_shows_an_error(shop, open_page):
     expect(page.get_by_role("alert")).to_contain_text("there is no order of this id")
     page.goto(f"{shop.url}#/nowhere")
 
-    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_the_page_shows_a_lost_connection_and_reconnects(shop, open_page):
@@ -165,7 +165,7 @@ def test_dead_letters_are_shown_and_discarded(shop, open_page):
     page.get_by_label("Reason").fill("a test record")
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(letter).to_have_count(0)
-    page.get_by_label("Also those that were seen to").check()
+    page.get_by_label("Also those replayed or discarded").check()
 
     expect(letter).to_contain_text("discarded by local")
     expect(letter).to_contain_text("a test record")

@@ -176,7 +176,7 @@ def test_http_serves_the_api_and_the_page(installed) -> None:
 
         def answers(path: str) -> bytes | None:
             if service.process.poll() is not None:
-                raise AssertionError(service.said)
+                raise AssertionError(service.printed)
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as got:
                     return bytes(got.read())

@@ -22,7 +22,7 @@ def expect(scenario: Scenario, system: EmbeddedSystem) -> None:
 
     assert saga
     assert (scenario.status, scenario.code) == (system.status("o-1"), saga.code)
-    assert scenario.written == system.told("o-1")
+    assert scenario.written == system.statuses_of("o-1")
     assert [] == system.violations()
 
 

@@ -71,11 +71,11 @@ class Started:
     def is_running(self) -> bool:
         """Return True if this text was printed; fails the test if the process has ended."""
         if self.process.poll() is not None:
-            raise AssertionError(f"it ended at once: {self.said}")
-        return "order-sagas is running" in self.said
+            raise AssertionError(f"it ended at once: {self.printed}")
+        return "order-sagas is running" in self.printed
 
     @property
-    def said(self) -> str:
+    def printed(self) -> str:
         """Return the output so far."""
         return self.output.read_text()
 

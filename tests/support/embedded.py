@@ -251,7 +251,7 @@ class EmbeddedSystem:
             found.append(fields)
         return [fields for fields in found if isinstance(fields, dict)]
 
-    def told(self, order_id: str) -> list[str]:
+    def statuses_of(self, order_id: str) -> list[str]:
         """Return the statuses of all records about an order, oldest first."""
         return [r["status"] for r in self.records() if r.get("orderId") == order_id]
 

@@ -73,9 +73,9 @@ class FaultySystem:
             assert site.worker
             if site.worker.process.poll() is not None:
                 if not site.is_new:
-                    self.ended.append(f"worker {site.number}: {site.worker.said[-1000:]}")
+                    self.ended.append(f"worker {site.number}: {site.worker.printed[-1000:]}")
                 self.start(site)
-            elif site.is_new and "kafka.shards_assigned" in site.worker.said:
+            elif site.is_new and "kafka.shards_assigned" in site.worker.printed:
                 site.is_new = False
         return not any(site.is_new for site in self.sites)
 

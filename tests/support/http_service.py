@@ -85,11 +85,11 @@ class HttpProcess:
 
     def _serves(self) -> bool:
         if self.process.poll() is not None:
-            raise AssertionError(f"it ended at once: {self.said}")
-        return "is serving" in self.said and is_listening(self.port)
+            raise AssertionError(f"it ended at once: {self.printed}")
+        return "is serving" in self.printed and is_listening(self.port)
 
     @property
-    def said(self) -> str:
+    def printed(self) -> str:
         """Return the output so far."""
         return self.output.read_text()
 

@@ -116,7 +116,7 @@ class KafkaSystem:
         """Run a command, and wait for its end."""
         return order_sagas(*args, env=self.env, stdin=stdin)
 
-    def said(self, *args: object) -> Any:
+    def json_of(self, *args: object) -> Any:
         """Return the JSON output of a command."""
         done = self.run(*args, "--json")
         assert "" == done.stderr

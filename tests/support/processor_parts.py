@@ -126,8 +126,8 @@ class ProcessorParts:
             database=f"sqlite:///{directory / 'orders.db'}", partitions=PARTITIONS, batch_size=10
         )
         parts = Parts(settings=settings, clock=self.clock, call_runner=ImmediateCalls, **context)
-        self.told: list[Any] = []
-        self.context: ProcessorContext = open_context(parts, parts.registry, self.told.append)
+        self.posted: list[Any] = []
+        self.context: ProcessorContext = open_context(parts, parts.registry, self.posted.append)
         self.sent: list[tuple[ActorAddress, Any]] = []
         self.receivers = {ORCHESTRATOR: COORDINATOR, "orders": ORDERS, "payments": PAYMENTS}
         self.counts = Counts()

@@ -61,8 +61,8 @@ class Seen(NamedTuple):
         return str(self.fields.get("occurredAt", ""))
 
     @property
-    def said(self) -> str:
-        """What a reply says, whichever attempt it answers."""
+    def content(self) -> str:
+        """The content of a reply, without fields that differ between attempts."""
         kept = {name: each for name, each in self.fields.items() if name not in _OF_ATTEMPT}
         return json.dumps(kept, sort_keys=True)
 
@@ -204,7 +204,7 @@ def _after_the_end(of_one: list[Seen]) -> Iterator[str]:
         return record.topic == first.topic and record.offset > first.offset
 
     before = [each for each in of_one if not is_after(each)]
-    events, said = {each.event for each in before}, {each.said for each in before}
+    events, contents = {each.event for each in before}, {each.content for each in before}
     published = Counter(each.event for each in of_one)
 
     def is_refused_again(record: Seen) -> bool:
@@ -214,7 +214,7 @@ def _after_the_end(of_one: list[Seen]) -> Iterator[str]:
     for each in filter(is_after, of_one):
         if each.event in events or is_refused_again(each):
             continue
-        if each.status in COMMANDS or each.said not in said:
+        if each.status in COMMANDS or each.content not in contents:
             yield f"{each.status} ({each.event}) after its end"
 
 

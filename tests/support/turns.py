@@ -27,9 +27,9 @@ class Turns:
         self.notes: list[LogEvent] = []
         self.wakes: list[Timer] = []
         if start:
-            self.tell(start)
+            self.deliver(start)
 
-    def tell(self, message: Message | Timer, after: float = 0.0) -> Decision:
+    def deliver(self, message: Message | Timer, after: float = 0.0) -> Decision:
         """Let time pass, and deliver a message."""
         self.now += after
         decision = advance(self.saga, self.progress, message, self.now)
@@ -46,7 +46,7 @@ class Turns:
         assert due is not None
         wake = next(wake for wake in self.wakes if wake.at == due and self._waits(wake))
         self.now = due
-        return self.tell(wake)
+        return self.deliver(wake)
 
     def _waits(self, wake: Timer) -> bool:
         assert self.progress
@@ -55,7 +55,7 @@ class Turns:
     def answer(self, kind: type[Message], **fields: Any) -> Decision:
         """Deliver a message about the order."""
         assert self.progress
-        return self.tell(kind(order_id=self.progress.order_id, **fields))
+        return self.deliver(kind(order_id=self.progress.order_id, **fields))
 
     @property
     def status(self) -> Status:

@@ -34,7 +34,7 @@ def test_returned_goods_are_refunded_and_restocked_in_parallel(tmp_path) -> None
         system.put(GoodsReturned(order_id="r-1", amount=500))
 
         assert "COMPLETED" == system.status("r-1", "return-goods")
-        assert ["REFUND_RETURN", "RESTOCK_RETURN"] == system.told("r-1")[1:3]
+        assert ["REFUND_RETURN", "RESTOCK_RETURN"] == system.statuses_of("r-1")[1:3]
         assert Refund(order_id="r-1", status="PAID", amount=500) == system.entity(Refund, "r-1")
         assert Thanks(order_id="r-1") == system.entity(Thanks, "r-1")
         assert [] == system.violations()
@@ -62,7 +62,7 @@ def test_a_return_survives_a_crash_while_it_waits(tmp_path) -> None:
         system.advance(hours(4))
 
         assert ("RUNNING", "CANCELLED") == (waiting, system.status("r-1", "return-goods"))
-        assert 3 == system.told("r-1").count("REFUND_RETURN")
+        assert 3 == system.statuses_of("r-1").count("REFUND_RETURN")
         assert Parcel(order_id="r-1", status="sent back") == system.entity(Parcel, "r-1")
         assert [] == system.violations()
 
@@ -72,7 +72,7 @@ def test_a_duplicate_command_gets_the_same_answer(tmp_path) -> None:
     with a_system(tmp_path) as system:
         system.put(*(RefundReturn(order_id="r-1", amount=500) for _ in range(2)))
 
-        assert 2 == system.told("r-1").count("RETURN_REFUNDED")
+        assert 2 == system.statuses_of("r-1").count("RETURN_REFUNDED")
         assert [Refund(order_id="r-1", status="PAID", amount=500)] == system.all_of(Refund)
 
 

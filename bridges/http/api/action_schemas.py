@@ -49,16 +49,16 @@ class OperatorActionPage(View):
 
 
 class RequestProgress(View):
-    """How far a request has come, and what became of its targets, in numbers of actions."""
+    """The progress and the outcomes of a request, in numbers of actions."""
 
     request: str
     count: int
     outcomes: dict[str, int]
-    """By outcome."""
+    """Number of actions, by outcome."""
     refused: dict[str, int]
-    """Those that were refused, by reason."""
+    """Number of refused actions, by reason."""
     sagas: dict[str, int]
-    """Those that were done on a saga, by the present status of the saga."""
+    """Number of actions done on sagas, by the present status of the saga."""
 
 
 class ApprovalReceipt(View):

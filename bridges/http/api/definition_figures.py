@@ -42,7 +42,7 @@ class StepFigures(View):
     failure_share: float | None
     """Share of failures among those that were done or failed, from 0 to 1.
 
-    Null without any, and for a step without a reply.
+    Null if there are none, and for a step without a reply.
     """
     duration_p50: float | None
     """Median of the seconds from its first command to its end, repetitions included."""
@@ -121,7 +121,7 @@ def figures_of(
     for progress in newest:
         sampled += 1
         _count(progress, stage_of, row_of, steps)
-        for place, name in told.items():  # has no reply: only its state is known
+        for place, name in told.items():  # without a reply, only the state shows the end
             steps[name].done += progress.steps[place].phase in WAS_DONE
     waiting: Counter[str] = Counter()
     for name, count in in_flight.by_step[version].items():

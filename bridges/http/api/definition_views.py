@@ -56,7 +56,7 @@ class DefinitionView(View):
     starts_on: str
     """Status of the message that starts it."""
     registered: bool
-    """False for a version that only the database knows."""
+    """False for a version that is only in the database."""
     newest: bool
     """True for the version with which new sagas start."""
     exclusive: bool

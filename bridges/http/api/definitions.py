@@ -56,7 +56,7 @@ class DefinitionRoutes:
         )
 
     def _known(self, db: sa.Connection, used: set[Version]) -> dict[Version, DefinitionView]:
-        """The registered versions, and those that are in flight, as far as the database knows."""
+        """The registered versions, and those that are in flight according to the database."""
         newest = self._registry.newest
         found = {
             (saga.name, saga.version): definition_view(saga, newest=saga is newest[saga.name])

@@ -38,7 +38,7 @@ def client_key(request: Request) -> str:
 def order_id_for(key: str, secret: bytes) -> str:
     """Return an id for an order without one: derived from the key, or random without a key.
 
-    Nobody without the secret of the installation can compute the id, and take it first.
+    Without the secret of the installation, the id cannot be computed and used first.
     """
     if not key:
         return str(uuid.uuid4())

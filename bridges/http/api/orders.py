@@ -177,7 +177,7 @@ class OrderRoutes:
             raise _unknown()
 
 
-# Made for each request: an exception that is raised again and again keeps the frames of them all.
+# A new one for each request: an exception raised repeatedly keeps the frames of all its raises.
 def _unknown() -> Problem:
     return Problem(404, "there is no order of this id")
 

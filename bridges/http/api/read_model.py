@@ -127,7 +127,7 @@ class ReadModel:
     ) -> SagaPage:
         """Return a page of the sagas that a search finds in a part of the history.
 
-        Those that are stuck have their cause. With `cause`, the others are left out of the page.
+        For stuck sagas it has the cause. With `cause`, it has only the sagas stuck for this cause.
         """
         page = self._found_sagas(which, limit, after)
         attention = Status.NEEDS_ATTENTION.name

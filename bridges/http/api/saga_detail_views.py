@@ -116,7 +116,7 @@ class SagaDetailView(SagaView):
     """A saga with its definition, what it waits for, and its messages."""
 
     definition: DefinitionView | None = None
-    """Null if neither this program nor the database knows its version."""
+    """Null if its version is neither registered in this program nor stored in the database."""
     waits: list[WaitView] = []
     lock: LockView | None = None
     parent: SagaLink | None = None

@@ -292,7 +292,7 @@ class BulkActionResult(View):
     workers: int | None
     """Number of running workers; null for a dry run."""
     request: str | None = None
-    """Id of the request in the log of operators' actions, whose progress tells the results."""
+    """Id of the request in the log of operators' actions; its progress has the results."""
     pending: int = 0
     """How many were not sent, because a second person has to approve them."""
     saga_ids: list[str] | None = None
@@ -311,9 +311,9 @@ class SagaGroup(View):
     code: str
     """Failure code for which they are compensated; empty if they are stuck on the way forward."""
     cause: str
-    """Why the step is stuck, without quoted texts and numbers: `no answer`, or what was answered.
+    """Why the step is stuck, without quoted texts and numbers: `no answer`, or the answer.
 
-    For a payment, what the provider said to the last call.
+    For a payment, the answer of the provider to the last call.
     """
     count: int
     since: str
@@ -323,9 +323,9 @@ class SagaGroup(View):
 
 
 class SagaGroups(View):
-    """Groups of the sagas that need attention, the one that is stuck for the longest time first.
+    """Groups of the sagas that need attention; first the group that has been stuck longest.
 
-    `more`: not all of them were looked at, only the 5,000 oldest.
+    `more`: there are more sagas; only the 5,000 oldest are in groups.
     """
 
     groups: list[SagaGroup]
@@ -388,7 +388,7 @@ class Snapshot(View):
     needs_attention: list[SagaSummary]
     """The newest sagas that need attention."""
     groups: list[SagaGroup]
-    """The sagas that need attention, in groups: of the 5,000 oldest of them."""
+    """Groups of the 5,000 oldest sagas that need attention."""
     in_flight: int
     overdue: int
     """Sagas in flight whose deadline has passed, apart from those in `pausedOverdue`."""

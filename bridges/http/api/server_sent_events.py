@@ -31,7 +31,8 @@ _STREAM = Content(
 class EventRoutes:
     """Streams one shared snapshot per second to all clients.
 
-    Nothing is read without clients. Redacted for all, as some clients may only read.
+    Reads the database only while there are clients. The snapshot is redacted for all clients,
+    because some may only read.
     """
 
     def __init__(self, reader: ReadModel) -> None:

@@ -40,13 +40,13 @@ class Totals:
     def of(self, db: sa.Connection) -> Counted:
         """Return the numbers.
 
-        With a long history they may be older; a request waits only for the first count.
+        With a long history they may be cached; a request waits only for the first count.
         """
         known = self._known
         if known is None:
             with self._counting:
                 return self._known or self._count(db)
-        if self._until == float("-inf"):  # it was fast
+        if self._until == float("-inf"):  # the last count was quick
             return self._count(db)
         if time.monotonic() >= self._until and self._counting.acquire(blocking=False):
             threading.Thread(target=self._count_apart, name="totals", daemon=True).start()

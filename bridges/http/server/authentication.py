@@ -83,7 +83,7 @@ class Access:
         return self._caller_of(headers) or ANONYMOUS
 
     def is_known(self, caller: Caller) -> bool:
-        """Return whether the caller's token, if it has one, is still accepted, with its role."""
+        """Return whether the caller's token still exists with the same role, if it needs one."""
         return self._tokens is None or caller == ANONYMOUS or self._tokens.is_known(caller)
 
     def _caller_of(self, headers: Headers) -> Caller | None:

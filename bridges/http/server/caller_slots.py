@@ -16,9 +16,9 @@ RETRY = 10.0
 
 
 class CallerSlots:
-    """`total` slots. A caller who may not act has at most a quarter; all of them three quarters.
+    """`total` slots: at most a quarter for a caller who may not act, three quarters for all these.
 
-    So one token that only reads cannot take all slots, and operators always find one.
+    So a token that only reads cannot take all slots, and some are left for operators.
     """
 
     def __init__(self, total: int, what: str) -> None:

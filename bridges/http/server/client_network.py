@@ -1,13 +1,13 @@
-"""What a limit for each address counts as one client."""
+"""The network that limits per address count as one client."""
 
 from ipaddress import IPv6Address
 
 
 def network_of(host: str) -> str:
-    """Return the address of a client; for IPv6 the first 64 bits of it.
+    """Return the address of a client; for IPv6 its first 64 bits.
 
-    Whoever has one IPv6 address commonly has a network of 2^64. IPv4 addresses that are mapped to
-    IPv6, as a server on `::` sees them, are returned as IPv4.
+    A client with one IPv6 address commonly has 2^64 of them. IPv4 addresses that are mapped to
+    IPv6, as a server on `::` receives them, are returned as IPv4.
     """
     if ":" not in host:
         return host

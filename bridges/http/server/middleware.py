@@ -34,7 +34,7 @@ A token is read nevertheless: `/health/ready` shows more to callers who may read
 """
 
 CHECK_AGAIN = 1.0
-"""Seconds of a request after which its token is looked up again before anything is sent."""
+"""Seconds after the start of a request from which its token is checked before each send."""
 
 
 class _RevokedError(Exception):
@@ -83,7 +83,7 @@ class RequestMiddleware:
         except _RevokedError:
             if not status:
                 await unknown_token().response()(scope, receive, sending)
-            # Otherwise the server closes the connection: what was sent is seen to be incomplete.
+            # Otherwise the server closes the connection, so the client sees an incomplete response.
         except ClientDisconnect:
             status = status or 499  # nginx's code for "client closed request"
         except Exception:

@@ -50,9 +50,9 @@ class LimitedProtocol(HttpToolsProtocol):
     most_connections = 1000
     """Open connections above which a new one is refused with 503."""
     most_of_address = 0
-    """Open connections of one address above which it is refused with 503; 0 for no limit.
+    """Open connections of one address above which a new one is refused with 503; 0 for no limit.
 
-    See `network_of` for what an address is."""
+    `network_of` defines what counts as one address."""
     head_seconds = 10.0
     """Seconds in which the head of a request must arrive."""
     body_seconds = 11.0

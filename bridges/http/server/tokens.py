@@ -139,7 +139,7 @@ class Tokens:
 def _log_changes(
     file: Path, before: set[tuple[bytes, Caller]], after: set[tuple[bytes, Caller]]
 ) -> None:
-    """Log which tokens are new and which were revoked; one of a new role, or hash, is both."""
+    """Log added and revoked tokens; a token with a new role or hash is both."""
     added = sorted(caller.name for _, caller in after - before)
     revoked = sorted(caller.name for _, caller in before - after)
     if added or revoked:

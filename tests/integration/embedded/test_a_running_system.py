@@ -75,7 +75,7 @@ def test_records_submitted_while_nothing_runs_are_handled_at_the_start(tmp_path)
     order_sagas("stock", "load", stock_file(tmp_path, 50), env=env)
     order_sagas("submit", orders_file(tmp_path, 50), env=env)
     with Started(tmp_path, env) as system:
-        assert "51 records waiting" in system.said
+        assert "51 records waiting" in system.printed
         completed = "SELECT count(*) FROM orders WHERE status = 'COMPLETED'"
         wait_until(lambda: number(completed, env) == 50, "50 orders to complete")
 
@@ -102,8 +102,8 @@ def test_stopping_finishes_the_batch_and_loses_nothing(tmp_path, by):
     order_sagas("submit", orders_file(tmp_path, 2000), env=env)
     with Started(tmp_path, env) as system:
         assert 0 == system.stop(by)
-        assert f"{by.name}: finishing the current batch" in system.said
-        assert "Stopped." in system.said
+        assert f"{by.name}: finishing the current batch" in system.printed
+        assert "Stopped." in system.printed
     with Started(tmp_path, env) as system:
         summary = output_of(env, "submit", orders_file(tmp_path, 2000), "--wait")
         (stock,) = output_of(env, "stock", "show")
@@ -129,7 +129,7 @@ def test_sagas_in_flight_continue_after_a_restart_with_their_deadlines(tmp_path,
             system.process.kill()
             system.process.wait()
     with Started(tmp_path, env) as system:
-        assert "2 sagas in flight" in system.said
+        assert "2 sagas in flight" in system.printed
         after = output_of(env, "sagas")
         for order_id in ("orders-0", "orders-1"):
             paid = json.dumps({"orderId": order_id, "status": "PAYMENT_COMPLETED"})
@@ -207,8 +207,8 @@ def test_a_database_that_breaks_ends_a_running_system_with_1(tmp_path):
         order_sagas("submit", orders_file(tmp_path, 1, "another.jsonl"), env=env)
 
         assert 1 == system.process.wait(60)
-        assert "the system failed" in system.said
-        assert "no column named step" in system.said
+        assert "the system failed" in system.printed
+        assert "no column named step" in system.printed
 
 
 def test_a_command_that_is_interrupted_exits_with_130(tmp_path):

@@ -92,12 +92,12 @@ def test_a_demo_with_http_keeps_running_with_faults_to_resolve(tmp_path):
 
     with Started(tmp_path, env, *words, wait=False, command=COMMAND) as demo:
         wait_until(
-            lambda: demo.process.poll() is not None or "unpause" in demo.said, "its troubles"
+            lambda: demo.process.poll() is not None or "unpause" in demo.printed, "its troubles"
         )
         wait_until(lambda: status()["needsAttention"]["sagas"] == 1, "the stuck order")
         found = status()
         page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read()
-        suggested = re.findall(r"^ {4}order-sagas (.+)$", demo.said, re.M)
+        suggested = re.findall(r"^ {4}order-sagas (.+)$", demo.printed, re.M)
         for suggestion in suggested:
             done = order_sagas(*shlex.split(suggestion), env=env)
             assert 0 == done.returncode, done.stderr
@@ -112,8 +112,8 @@ def test_a_demo_with_http_keeps_running_with_faults_to_resolve(tmp_path):
     assert (0, 0, []) == (
         after["needsAttention"]["sagas"], after["deadLetters"]["open"], after["paused"]
     )  # fmt: skip
-    assert "Stopped." in demo.said
-    assert "Traceback" not in demo.said
+    assert "Stopped." in demo.printed
+    assert "Traceback" not in demo.printed
     live = order_sagas("orders", "--json", "--database", database, env=env).stdout
     assert "LIVE-0" in live
     again = order_sagas("demo", "--orders", 5, "--keep", folder, env=env)

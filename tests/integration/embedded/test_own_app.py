@@ -47,7 +47,7 @@ def test_an_app_is_run_by_its_name_alone(tmp_path: Path) -> None:
         letters = order_sagas("dead-letters", "list", *APP, env=env).stdout
         audit = order_sagas("audit", *APP, env=env)
 
-        assert 0 == system.stop(), system.said
+        assert 0 == system.stop(), system.printed
     assert COUNT + 2 == len(started["sagas"])
     assert 0 == done.returncode, done.stderr
     # The pivot's command was sent, so that a cancel has to wait for its outcome.

@@ -107,8 +107,8 @@ def test_a_run_without_its_folder_reports_why_it_gives_up(tmp_path, env):
             os.kill(worker["pid"], signal.SIGKILL)
 
         assert 1 == system.process.wait(TIMEOUT * 2)
-        assert "a worker could not be kept running: worker" in system.said
-        assert "NewerDatabaseError: the database has schema version 999" in system.said
+        assert "a worker could not be kept running: worker" in system.printed
+        assert "NewerDatabaseError: the database has schema version 999" in system.printed
 
 
 def test_a_run_of_one_process_that_cannot_print_its_failure_ends(tmp_path, env):
@@ -205,7 +205,7 @@ def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path, env, killed_afterwards):
         for worker in workers:
             worker.suspend()
         system.process.send_signal(signal.SIGINT)
-        wait_until(lambda: "SIGINT: finishing" in system.said, "the first Ctrl-C to be heard")
+        wait_until(lambda: "SIGINT: finishing" in system.printed, "the first Ctrl-C to be heard")
         system.process.send_signal(signal.SIGINT)
 
         assert -signal.SIGINT == system.process.wait(TIMEOUT)

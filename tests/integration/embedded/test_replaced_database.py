@@ -30,7 +30,7 @@ def test_a_run_whose_database_file_is_removed_ends_and_saves_what_it_held(tmp_pa
             if not file.is_socket() and file.suffix != ".lock":
                 file.unlink()
         status = system.process.wait(TIMEOUT)
-        said = system.said
+        said = system.printed
     (saved,) = tmp_path.glob("orders.db.saved-*")
     with closing(sqlite3.connect(saved)) as db:
         ((orders,),) = db.execute(ORDERS)

@@ -24,7 +24,7 @@ class OwnRun:
             database=f"sqlite:///{directory / 'orders.db'}", log_dir=directory / "logs"
         )
         self.workers: list[psutil.Process] = []
-        self.said: list[str] = []
+        self.reported: list[str] = []
 
     def run(self, then=lambda worker: None, stop_within=STOP_WITHIN) -> Outcome:
         """Run it; return how it ended."""
@@ -37,7 +37,7 @@ class OwnRun:
             stops.put("the test")
 
         return run_supervised(
-            self.settings, 2, stops, started, self.said.append, stop_within=stop_within
+            self.settings, 2, stops, started, self.reported.append, stop_within=stop_within
         )
 
     def _statuses(self) -> list[WorkerStatus]:
@@ -55,7 +55,7 @@ def test_it_ends_when_all_its_processes_have_ended(tmp_path: Path) -> None:
     outcome = run.run()
 
     assert Outcome(clean=True) == outcome
-    assert ["the test"] == run.said
+    assert ["the test"] == run.reported
     assert not any(map(is_alive, run.workers))
     assert {} == ask_status(run.settings)
 

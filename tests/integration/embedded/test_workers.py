@@ -92,7 +92,7 @@ def test_a_worker_that_keeps_failing_ends_the_run_with_an_error(tmp_path, env):
             os.kill(each["pid"], signal.SIGKILL)
 
         assert 1 == system.process.wait(120)
-        assert "a worker could not be kept running" in system.said
+        assert "a worker could not be kept running" in system.printed
 
 
 def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path, env):
@@ -145,5 +145,5 @@ def test_by_default_there_is_one_worker_for_each_core(tmp_path):
     """On a machine with one core, that is this process alone."""
     env = environment(tmp_path, workers="auto", log_dir=tmp_path / "logs")
     with Started(tmp_path, env) as system:
-        assert f"{min(8, usable_cores())}, of {many(usable_cores(), 'core')}" in system.said
+        assert f"{min(8, usable_cores())}, of {many(usable_cores(), 'core')}" in system.printed
         assert 0 == system.stop()

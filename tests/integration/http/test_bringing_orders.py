@@ -25,7 +25,7 @@ def test_an_order_is_in_the_log_when_it_is_answered(api, system):
 
     assert 201 == response.status_code
     assert {"orderId": "o 1/ä", "status": "ORDER_CREATED"} == response.json()
-    assert ["ORDER_CREATED"] == system.told("o 1/ä")
+    assert ["ORDER_CREATED"] == system.statuses_of("o 1/ä")
     assert "o 1/ä" == api.get(response.headers["Location"]).json()["orderId"]
 
 
@@ -38,7 +38,7 @@ def test_a_repeated_order_is_answered_and_changes_nothing(api, system):
 
     assert [201, 200, 200] == [r.status_code for r in (first, again, elsewhere)]
     assert first.json() == again.json()
-    assert 1 == len(system.told("o-1"))
+    assert 1 == len(system.statuses_of("o-1"))
 
 
 def test_an_order_with_other_content_is_refused(api, system):
@@ -48,7 +48,7 @@ def test_an_order_with_other_content_is_refused(api, system):
 
     assert 409 == response.status_code
     assert "application/problem+json" == response.headers["Content-Type"]
-    assert 1 == len(system.told("o-1"))
+    assert 1 == len(system.statuses_of("o-1"))
 
 
 def test_an_order_with_only_an_id_is_accepted(api, system):

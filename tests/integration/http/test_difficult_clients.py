@@ -141,7 +141,7 @@ def test_a_client_that_disconnects_leaves_nothing_behind(api, system):
     api.post("/api/v1/orders", json={"id": "o-2"})
 
     assert 200 == api.get("/health/live").status_code
-    assert ["ORDER_CREATED"] == system.told("o-2")
+    assert ["ORDER_CREATED"] == system.statuses_of("o-2")
 
 
 def test_pipelined_requests_are_answered_in_order(api):

@@ -179,7 +179,7 @@ def test_an_address_in_use_ends_the_run_with_an_error(tmp_path, env):
         address = f"127.0.0.1:{other.port}"
         with Started(tmp_path, env, "--workers", 1, "--http", address, wait=False) as system:
             assert 1 == system.process.wait(120)
-            assert "can't listen on" in system.said
+            assert "can't listen on" in system.printed
 
 
 def test_created_tokens_are_accepted(tmp_path, env):

@@ -23,7 +23,7 @@ class RecordingOwner:
         self.shards: set[int] = set()
         self.records: list[Record] = []
         self.batches: list[Batch] = []
-        self.told: list[tuple[str, frozenset[int]]] = []
+        self.events: list[tuple[str, frozenset[int]]] = []
         self.refuses_to_say_where = 0
         self._changed = threading.Condition()
 
@@ -80,7 +80,7 @@ class RecordingOwner:
     def wait_until(self, what: Callable[["RecordingOwner"], bool], timeout: float = 20) -> None:
         """Wait for the condition; fail after `timeout` seconds."""
         with self._changed:
-            assert self._changed.wait_for(lambda: what(self), timeout), self.told
+            assert self._changed.wait_for(lambda: what(self), timeout), self.events
 
     def wait_for_records(self, count: int) -> list[Record]:
         """Wait for a number of records, and return them."""
@@ -90,7 +90,7 @@ class RecordingOwner:
     def wait_for(self, event: str, times: int = 1) -> frozenset[int]:
         """Wait until the event was reported `count` times; return the shards of the last one."""
         self.wait_until(lambda owner: owner.count(event) >= times)
-        return [shards for name, shards in self.told if name == event][-1]
+        return [shards for name, shards in self.events if name == event][-1]
 
     def wait_for_shards(self, count: int) -> None:
         """Wait until it owns this number of shards."""
@@ -98,7 +98,7 @@ class RecordingOwner:
 
     def count(self, event: str) -> int:
         """How often an event was reported."""
-        return sum(name == event for name, _ in self.told)
+        return sum(name == event for name, _ in self.events)
 
     def values(self) -> dict[tuple[str, int], list[bytes | None]]:
         """The values read from each partition, in order."""
@@ -109,5 +109,5 @@ class RecordingOwner:
 
     def _note(self, event: str, shards: frozenset[int]) -> None:
         with self._changed:
-            self.told.append((event, shards))
+            self.events.append((event, shards))
             self._changed.notify_all()

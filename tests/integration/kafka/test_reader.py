@@ -59,7 +59,7 @@ def test_no_more_is_handed_over_than_the_owner_has_room_for(
     reader.stop()
 
     assert sorted(int(record.value or b"") for record in owner.records) == list(range(100))
-    assert [event for event, _ in owner.told if event != "connected"] == ["assigned", "revoked"]
+    assert [event for event, _ in owner.events if event != "connected"] == ["assigned", "revoked"]
 
 
 def test_the_owner_is_asked_again_until_it_knows_where_to_read(

@@ -58,7 +58,7 @@ def test_only_the_shards_that_move_are_revoked(start_reader: StartReader) -> Non
     start_reader(second)
     wait_for_shares([first, second], 3, 3)
 
-    assert [(event, len(shards)) for event, shards in first.told] == [
+    assert [(event, len(shards)) for event, shards in first.events] == [
         ("connected", 0),
         ("assigned", PARTITIONS),
         ("revoked", 3),

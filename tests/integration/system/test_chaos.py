@@ -62,7 +62,7 @@ class Chaos:
     def all_run(self) -> bool:
         """Whether all workers have reported that they run."""
         self.restart_dead()
-        return all("is running" in worker.said for worker in self.workers)
+        return all("is running" in worker.printed for worker in self.workers)
 
     def restart_dead(self) -> None:
         """Restart workers that ended because the broker was down at their start."""

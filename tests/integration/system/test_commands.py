@@ -60,11 +60,11 @@ def test_orders_are_submitted_followed_and_audited(either: KafkaSystem, tmp_path
     ]
     assert 2 == json.loads(waited.stdout)["alreadyThere"]
     assert {"A-1": "COMPLETED", "A-2": "CANCELLED"} == {
-        order["orderId"]: order["status"] for order in either.said("orders")
+        order["orderId"]: order["status"] for order in either.json_of("orders")
     }
-    assert "COMPLETED" == either.said("show", "A-1")["sagas"][0]["status"]
+    assert "COMPLETED" == either.json_of("show", "A-1")["sagas"][0]["status"]
     assert "COMPLETED" in either.run("trace", "A-1").stdout.upper()
-    assert (8, 2) == tuple(either.said("stock", "show")[0][each] for each in ("onHand", "sold"))
+    assert (8, 2) == tuple(either.json_of("stock", "show")[0][each] for each in ("onHand", "sold"))
     assert (0, True) == (audit.returncode, json.loads(audit.stdout)["ok"])
     assert 0 == worker.stop(signal.SIGTERM)
     assert 0 == either.number("SELECT count(*) FROM outbox")
@@ -88,8 +88,8 @@ def test_dead_letters_are_listed_discarded_and_replayed(system: KafkaSystem) -> 
     assert ["discarded by ann", "replayed by ann", " by "] == [
         f"{letter['action']} by {letter['by']}" for letter in seen
     ]
-    assert ["more nonsense"] == [each["value"] for each in system.said("dead-letters", "list")]
-    assert second["number"] == system.said("dead-letters", "show", second["number"])["number"]
+    assert ["more nonsense"] == [each["value"] for each in system.json_of("dead-letters", "list")]
+    assert second["number"] == system.json_of("dead-letters", "show", second["number"])["number"]
     nowhere = {**system.env, "ORDER_SAGAS_DATABASE": "postgresql://nobody@127.0.0.1:1/nothing"}
     assert 0 == order_sagas("dead-letters", "list", env=nowhere).returncode
 
@@ -98,7 +98,7 @@ def letters(system: KafkaSystem, count: int, *which: str) -> list[dict[str, Any]
     """Wait for a number of dead letters, and return them."""
 
     def listed() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = system.said("dead-letters", "list", *which)
+        found: list[dict[str, Any]] = system.json_of("dead-letters", "list", *which)
         return found if len(found) == count else None
 
     found = wait_until(listed, f"{count} dead letters")

@@ -52,7 +52,7 @@ def test_a_failover_loses_nothing_and_needs_no_operator(
     wait_until(lambda: system.ended() > 20, "work to be under way")
     primary.kill()
     system.put("order-events", *orders(200, "later"))
-    wait_until(lambda: all("waiting" in each.said for each in workers), "the workers to notice")
+    wait_until(lambda: all("waiting" in each.printed for each in workers), "the workers to notice")
     threading.Event().wait(4.0)  # commands are not repeated meanwhile
     assert [None, None] == [worker.process.poll() for worker in workers]
     promote(standby)

@@ -185,7 +185,7 @@ class Campaign:
 
 def lines(sites: Sequence[Site], event: str) -> int:
     """Return the number of lines with this event that the workers of these sites have printed."""
-    return sum(site.worker.said.count(event) for site in sites if site.worker)
+    return sum(site.worker.printed.count(event) for site in sites if site.worker)
 
 
 @contextmanager

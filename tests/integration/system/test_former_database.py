@@ -48,7 +48,7 @@ def test_start_migrates_a_database_and_its_sagas_continue(
     assert waiting >= 3
     assert {"COMPLETED": 14, "CANCELLED": 6} == system.statuses()
     assert [] == system.violations()
-    assert NEWEST == system.said("database", "version")["version"]
+    assert NEWEST == system.json_of("database", "version")["version"]
 
 
 ENDED = "SELECT count(*) FROM sagas WHERE ended_at IS NOT NULL"

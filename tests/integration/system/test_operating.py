@@ -30,7 +30,7 @@ def test_many_stuck_sagas_are_resolved_at_once(make_system: MakeSystem, postgres
     assert "7 sagas to skip" in dry.stdout
     assert "Sent to 20 sagas" in asked.stdout
     assert {"CANCELLED": 20} == system.statuses()
-    (saga,) = system.said("show", "o-0")["sagas"]
+    (saga,) = system.json_of("show", "o-0")["sagas"]
     assert "skip by ann: paid in cash" in [entry["note"] for entry in saga["history"]]
 
 

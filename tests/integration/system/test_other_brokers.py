@@ -65,7 +65,7 @@ def test_an_order_that_the_broker_rejects_is_a_dead_letter(
     text = a_line("small-1", 1) + a_line("large", 200) + a_line("small-2", 1)
     submitted = system.run("submit", "-", "--format", "jsonl", stdin=text)
     system.wait_for_ends(2)
-    letters = wait_until(lambda: system.said("dead-letters", "list"), "the letter")
+    letters = wait_until(lambda: system.json_of("dead-letters", "list"), "the letter")
     configure(system, "BROKER", "1", "message.max.bytes", USUAL_LIMIT)
     replayed = system.run("dead-letters", "replay", letters[0]["number"], "--yes")
     system.wait_for_ends(3)
@@ -88,7 +88,7 @@ def test_compaction_switched_on_is_logged_and_refused_at_the_next_start(
         configure(system, "TOPIC", "payment-events", "cleanup.policy", "compact")
         system.put("order-events", *orders(20, "later"))
         system.wait_for_ends(40)
-        checked, status = system.run("topics", "check", "--json"), system.said("status")
+        checked, status = system.run("topics", "check", "--json"), system.json_of("status")
         assert 0 == worker.stop()
     refused = system.begin()
     code = refused.process.wait(60)
@@ -100,7 +100,7 @@ def test_compaction_switched_on_is_logged_and_refused_at_the_next_start(
         problem.partition(",")[0] for problem in status["topicProblems"]
     ]
     assert 1 == code
-    assert "payment-events: cleanup.policy is compact" in refused.said
+    assert "payment-events: cleanup.policy is compact" in refused.printed
     assert 0 == again.returncode
     assert {"COMPLETED": 40} == system.statuses()
 
@@ -139,7 +139,7 @@ def test_a_deleted_topic_is_an_outage_until_the_new_one_is_accepted(
             admin.delete_topics(["payment-events"])
         noticed = wait_until(lambda: system.log("kafka.disconnected"), "the worker to notice")
         system.put("order-events", *orders(20, "later"))
-        status, checked = system.said("status"), system.run("topics", "check")
+        status, checked = system.json_of("status"), system.run("topics", "check")
         create_topics(system.connection, APP.topics, partitions=PARTITIONS)
         wait_until(lambda: system.log("kafka.shards_stopped"), "the worker to stop its shards")
         accepted = system.run("topics", "accept-reset", "payment-events", "--yes")

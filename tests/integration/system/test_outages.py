@@ -63,7 +63,7 @@ def test_orders_wait_while_the_database_is_down(
     wait_until(lambda: system.ended() > 20, "work to be under way")
     getattr(own_postgres, how)()
     system.put("order-events", *orders(200, "later"))
-    wait_until(lambda: "waiting" in worker.said, "the worker to notice")
+    wait_until(lambda: "waiting" in worker.printed, "the worker to notice")
     threading.Event().wait(4.0)
     own_postgres.start()
     system.wait_for_ends(700)

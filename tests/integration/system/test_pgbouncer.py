@@ -60,7 +60,7 @@ def test_workers_share_the_sessions_of_a_pooler(
     assert 500 == system.statuses()["COMPLETED"]
     assert {"RUNNING"} == system.statuses().keys() - {"COMPLETED"}
     assert [] == system.violations(ended=False)
-    letters = system.said("dead-letters", "list")
+    letters = system.json_of("dead-letters", "list")
     # Published at least once: again if shards move before its row in the outbox is deleted.
     assert {True} == {'"orderId":"bad-0"' in each["value"] for each in letters}
     assert "shop_rule" in letters[0]["error"]

@@ -52,7 +52,7 @@ def test_another_set_of_roles_continues_at_the_offset_of_each_role(system: Kafka
     assert {**dict.fromkeys(NO_PAYMENT.split(","), 0), "payment": None} == lag.roles
     assert 0 == sum(lag.topics.values())
     assert {"COMPLETED": 30} == system.statuses()
-    assert ["nonsense"] == [letter["value"] for letter in system.said("dead-letters", "list")]
+    assert ["nonsense"] == [letter["value"] for letter in system.json_of("dead-letters", "list")]
     assert [] == system.log("saga.message_ignored")
     assert [] == system.violations()
     assert [0] * 3 == [worker.stop() for worker in third]

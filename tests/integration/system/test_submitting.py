@@ -50,7 +50,7 @@ def test_a_worker_publishes_the_rest_of_a_submitter(system: KafkaSystem, running
     """A worker that takes over the shards does so at once, one that has them a little later."""
     if running:
         worker = system.start()
-        wait_until(lambda: "kafka.shards_assigned" in worker.said, "it to have the shards")
+        wait_until(lambda: "kafka.shards_assigned" in worker.printed, "it to have the shards")
     system.load()
     take_and_die(system)
     if not running:

@@ -49,7 +49,7 @@ def test_recreated_topics_are_not_read_until_they_are_accepted(
     with system.start(workers=2):
         assert not again.wait(2)
         assert BEFORE == system.number("SELECT count(*) FROM orders")
-        status = system.said("status")
+        status = system.json_of("status")
         checked = system.run("topics", "check", "--json")
         topics = sorted({problem["topic"] for problem in json.loads(checked.stdout)["problems"]})
         accepted = system.run("topics", "accept-reset", *topics, "--yes")
@@ -78,15 +78,15 @@ def test_orders_whose_start_was_deleted_unread_are_found_and_can_be_submitted_ag
     admin.delete_records(ends)
     admin.close()
     system.run("submit", "-", "--format", "jsonl", stdin=lines_of(5, "there"))
-    assert [] == system.said("audit")["checks"][-1]["violations"]  # no worker has read yet
+    assert [] == system.json_of("audit")["checks"][-1]["violations"]  # no worker has read yet
     system.load()
     with system.start(workers=2):
         system.wait_for_ends(5)
-        wait_until(lambda: 20 == len(system.said("status")["lostOrders"]), "all to be found")
+        wait_until(lambda: 20 == len(system.json_of("status")["lostOrders"]), "all to be found")
         audit = system.run("audit", "--json")
         again = system.run("submit", "-", "--format", "jsonl", "--json", stdin=lines_of(20, "gone"))
         system.wait_for_ends(25)
-        after = system.said("status")["lostOrders"]
+        after = system.json_of("status")["lostOrders"]
 
     begun = json.loads(audit.stdout)["checks"][-1]
     assert 1 == audit.returncode

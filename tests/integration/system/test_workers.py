@@ -54,10 +54,10 @@ def test_a_frozen_worker_commits_nothing_more_and_rejoins(system: KafkaSystem) -
     frozen.process.send_signal(signal.SIGSTOP)
     system.wait_for_ends(1500)
     assert 1500 == system.ended()
-    before = frozen.said.count("kafka.shards_assigned")
+    before = frozen.printed.count("kafka.shards_assigned")
     frozen.process.send_signal(signal.SIGCONT)
     # It notices the loss from Kafka or from the database, whichever answers first.
-    wait_until(lambda: frozen.said.count("kafka.shards_assigned") > before, "it to rejoin")
+    wait_until(lambda: frozen.printed.count("kafka.shards_assigned") > before, "it to rejoin")
     system.put("order-events", *orders(300, "later"))
     system.wait_for_ends(1800)
 
@@ -75,7 +75,7 @@ def test_each_service_can_run_in_a_separate_process(system: KafkaSystem) -> None
     system.put("order-events", b"nonsense", key=b"x")
     system.put("order-events", *orders(100))
     system.wait_for_ends(100)
-    letters = system.said("dead-letters", "list")
+    letters = system.json_of("dead-letters", "list")
 
     assert {"COMPLETED": 90, "CANCELLED": 10} == system.statuses()
     assert ["nonsense"] == [letter["value"] for letter in letters]

@@ -100,7 +100,7 @@ def test_duplicates_in_one_batch_are_one_order(tmp_path) -> None:
         system.put(*[an_order("o-1")] * 5, PaymentCompleted(order_id="o-1"))
 
         assert ["o-1"] == gateway.charged
-        assert 1 == system.told("o-1").count("PROCESS_PAYMENT")
+        assert 1 == system.statuses_of("o-1").count("PROCESS_PAYMENT")
         assert [] == system.violations()
 
 

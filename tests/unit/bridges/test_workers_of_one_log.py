@@ -110,7 +110,7 @@ def test_forwarded_records_are_read_by_a_new_owner(workers: Workers) -> None:
 
         assert statuses == {"COMPLETED"}
         assert waits(alone) == {}
-        assert [alone.told(i).count("STOCK_RESERVED") for i in crossing] == [1, 1, 1]
+        assert [alone.statuses_of(i).count("STOCK_RESERVED") for i in crossing] == [1, 1, 1]
         assert alone.violations() == []
 
 

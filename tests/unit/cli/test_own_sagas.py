@@ -425,14 +425,14 @@ def test_the_services_of_the_app_are_paused(rentals: EmbeddedSystem) -> None:
     refused = run("pause", "payments", "--why", "stocktaking")
     run("sagas", "start", "rent-car", "--data", VAN)
     rentals.start()
-    waits = rentals.status("r-1", "rent-car"), len(rentals.told("r-1"))
+    waits = rentals.status("r-1", "rent-car"), len(rentals.statuses_of("r-1"))
     run("unpause", "cars")
     rentals.run()
 
     assert [0, 1] == [done.exit_code, min(refused.exit_code, 1)]
     assert "these can be: cars, deposits, intake" in refused.stderr
     assert "RUNNING" == waits[0]
-    assert len(rentals.told("r-1")) > waits[1]
+    assert len(rentals.statuses_of("r-1")) > waits[1]
 
 
 def test_audit_checks_the_rules_of_all_sagas(

@@ -45,7 +45,7 @@ def test_submitting_a_file_twice_changes_nothing_and_says_so(run, system, file):
         "Nothing changed: 0 orders submitted; 2 already there, with the same content.\n"
         == result.stdout
     )
-    assert 1 == len(system.told("A"))
+    assert 1 == len(system.statuses_of("A"))
 
 
 def test_a_bad_line_is_reported_and_the_rest_is_submitted(run, file):

@@ -31,7 +31,7 @@ def test_an_order_is_accepted_once_while_it_waits_and_after_it_was_handled(syste
 
     assert [Verdict.ACCEPTED] == first
     assert [Verdict.DUPLICATE] == waiting == handled
-    assert 1 == system.told("o-1").count("ORDER_CREATED")
+    assert 1 == system.statuses_of("o-1").count("ORDER_CREATED")
 
 
 def test_an_order_with_other_content_is_refused_and_changes_nothing(system):
@@ -43,7 +43,7 @@ def test_an_order_with_other_content_is_refused_and_changes_nothing(system):
     handled = intake.take([an_order(lines=(PEN,), currency="USD")])
 
     assert [Verdict.CONFLICT] == waiting == handled
-    assert 1 == system.told("o-1").count("ORDER_CREATED")
+    assert 1 == system.statuses_of("o-1").count("ORDER_CREATED")
 
 
 def test_an_order_without_a_fingerprint_is_compared_by_content(system):
@@ -63,7 +63,7 @@ def test_an_order_that_is_twice_in_one_file_is_accepted_once(system):
     verdicts = Intake(system.log).take([an_order(), an_order(), an_order(lines=(INK,))])
 
     assert [Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.CONFLICT] == verdicts
-    assert 1 == len(system.told("o-1"))
+    assert 1 == len(system.statuses_of("o-1"))
 
 
 def test_an_order_too_large_for_readers_is_refused(system):
@@ -71,7 +71,7 @@ def test_an_order_too_large_for_readers_is_refused(system):
     lines = tuple(OrderLine(sku=f"{i:0200}", quantity=1) for i in range(6000))
 
     assert [Verdict.TOO_LARGE] == Intake(system.log).take([an_order(lines=lines)])
-    assert [] == system.told("o-1")
+    assert [] == system.statuses_of("o-1")
 
 
 def test_numbers_ascend_in_the_order_of_submitting(system):
@@ -94,7 +94,7 @@ def test_an_idempotency_key_belongs_to_its_first_order(system):
     assert [Verdict.DUPLICATE, Verdict.DUPLICATE, Verdict.KEY_REUSED, Verdict.KEY_REUSED] == (
         verdicts
     )
-    assert [] == system.told("o-3")
+    assert [] == system.statuses_of("o-3")
 
 
 def test_an_idempotency_key_of_a_refused_order_stays_free(system):

@@ -38,7 +38,7 @@ def reader() -> TopicReader:
 def told(reader: TopicReader) -> list[str]:
     """Return what the owner was told."""
     owner: Any = reader._owner
-    return [event for event, _ in owner.told]
+    return [event for event, _ in owner.events]
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["deleted", "not authorised"])

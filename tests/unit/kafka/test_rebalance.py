@@ -102,7 +102,7 @@ def test_the_owner_is_not_told_of_shards_that_it_never_had(assigned: Assigned, g
     """They came and went before it was asked where to read them."""
     finish(go(assigned.shares, ALL))
 
-    assert assigned.owner.told == []
+    assert assigned.owner.events == []
 
 
 def test_a_member_that_was_taken_for_new_begins_again(assigned: Assigned) -> None:

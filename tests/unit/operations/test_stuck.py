@@ -105,9 +105,9 @@ def test_a_step_that_is_stuck_again_is_so_for_the_last_cause():
     turns = Turns(AFTER_PIVOT, OrderCreated(order_id="o-1"))
     turns.answer(PaymentCompleted)
     turns.answer(StockReservationFailed, code="broken", reason="the dock is closed")
-    turns.tell(ResumeSaga(order_id="o-1", saga="after-pivot", by="ann", why="it is open"))
+    turns.deliver(ResumeSaga(order_id="o-1", saga="after-pivot", by="ann", why="it is open"))
     turns.time_out()
-    turns.tell(CancelSaga(order_id="o-1", saga="after-pivot", by="ann", why="x"))
+    turns.deliver(CancelSaga(order_id="o-1", saga="after-pivot", by="ann", why="x"))
     assert turns.progress
     step, cause, since = why_stuck(turns.progress)
 

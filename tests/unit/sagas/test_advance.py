@@ -133,7 +133,7 @@ def test_an_answer_in_the_wait_before_a_retry_counts() -> None:
     turns.answer(PaymentCompleted, attempt=1)
     before = turns.progress
 
-    turns.tell(turns.wakes[1])
+    turns.deliver(turns.wakes[1])
 
     assert before is turns.progress
     assert ["ProcessPayment", "ReserveStock"] == turns.sent
@@ -179,7 +179,9 @@ def test_a_thousand_late_duplicates_are_one_entry_of_the_history() -> None:
     assert turns.progress
     first, size = turns.progress.history[-1], len(turns.progress.history)
     for attempt in range(999):
-        turns.tell(PaymentCompleted(order_id="o-1", event_id="again", attempt=attempt), after=1.0)
+        turns.deliver(
+            PaymentCompleted(order_id="o-1", event_id="again", attempt=attempt), after=1.0
+        )
 
     assert size == len(turns.progress.history)
     assert replace(first, times=1000, last=turns.now) == turns.progress.history[-1]
@@ -230,7 +232,7 @@ def test_no_message_that_is_ignored_makes_the_history_grow_without_bound(message
     assert turns.progress
     size = len(turns.progress.history)
     for _ in range(1000):
-        turns.tell(message)
+        turns.deliver(message)
 
     assert len(turns.progress.history) <= size + 1
 
@@ -253,12 +255,12 @@ def test_a_reply_to_a_step_that_was_not_sent_is_to_come_again() -> None:
     turns = Turns(PLACE_ORDER, START)
     before = turns.progress
 
-    decision = turns.tell(StockReserved(order_id="o-1"))
+    decision = turns.deliver(StockReserved(order_id="o-1"))
 
     assert before is decision.progress
     assert ([], []) == (decision.sends, decision.notes)
     assert "step 'reserve stock' was not started" == decision.early
-    assert "" == turns.tell(PaymentCompleted(order_id="o-1")).early
+    assert "" == turns.deliver(PaymentCompleted(order_id="o-1")).early
 
 
 def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
@@ -273,7 +275,7 @@ def test_what_does_not_fit_changes_nothing_and_says_why() -> None:
         (ResumeSaga(order_id="o-1"), "no step is stuck"),
     ):
         before = turns.progress
-        decision = turns.tell(message)
+        decision = turns.deliver(message)
 
         assert before is decision.progress
         assert ([], []) == (decision.sends, decision.wakes)
@@ -328,7 +330,7 @@ def test_an_undo_that_runs_out_of_attempts_needs_attention() -> None:
 def test_an_operator_can_retry_the_undo(command) -> None:
     """With a new deadline, and as another attempt."""
     turns = stuck_undo()
-    turns.tell(command)
+    turns.deliver(command)
 
     again = turns.sends[-1].message
     turned = turns.status
@@ -342,9 +344,9 @@ def test_an_operator_can_retry_the_undo(command) -> None:
 def test_an_operator_can_skip_the_undo_with_a_reason() -> None:
     """Who and why is in the history; without a reason nothing happens."""
     turns = stuck_undo()
-    turns.tell(SkipStep(order_id="o-1", step="process payment", by="ann"))
+    turns.deliver(SkipStep(order_id="o-1", step="process payment", by="ann"))
     refused = turns.ignored[-1]
-    turns.tell(SkipStep(order_id="o-1", step="process payment", by="ann", why="paid in cash"))
+    turns.deliver(SkipStep(order_id="o-1", step="process payment", by="ann", why="paid in cash"))
     turns.answer(OrderRolledBack)
 
     assert "skipping a step needs a reason (`why`)" == refused
@@ -368,11 +370,11 @@ def test_after_the_pivot_a_silent_step_needs_attention_and_is_not_undone() -> No
     turns.answer(PaymentCompleted)
     turns.time_out()
     stuck = turns.status
-    turns.tell(CancelSaga(order_id="o-1", by="ann"))
-    turns.tell(ResumeSaga(order_id="o-1"))
+    turns.deliver(CancelSaga(order_id="o-1", by="ann"))
+    turns.deliver(ResumeSaga(order_id="o-1"))
     going = turns.status
     turns.time_out()
-    turns.tell(SkipStep(order_id="o-1", step="ship", by="ann", why="handed over the counter"))
+    turns.deliver(SkipStep(order_id="o-1", step="ship", by="ann", why="handed over the counter"))
 
     assert (Status.NEEDS_ATTENTION, Status.RUNNING) == (stuck, going)
     assert ["it is past its pivot"] == turns.ignored
@@ -384,8 +386,8 @@ def test_an_operator_can_cancel_a_saga_before_its_pivot() -> None:
     """Everything that was sent is undone, answered or not."""
     turns = Turns(PLACE_ORDER, START)
     turns.answer(PaymentCompleted)
-    turns.tell(CancelSaga(order_id="o-1", by="ann", why="the customer called"))
-    turns.tell(CancelSaga(order_id="o-1", by="ann"))
+    turns.deliver(CancelSaga(order_id="o-1", by="ann", why="the customer called"))
+    turns.deliver(CancelSaga(order_id="o-1", by="ann"))
     turns.answer(StockRolledBack)
     turns.answer(PaymentRolledBack)
     turns.answer(OrderRolledBack)

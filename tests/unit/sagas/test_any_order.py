@@ -163,9 +163,9 @@ def goes_through(saga: Saga[Any], start: Message, happening: list[Any]) -> None:
                 turns.time_out()
         elif event == OLD_TIMER:
             if turns.wakes:
-                turns.tell(turns.wakes[0])
+                turns.deliver(turns.wakes[0])
         else:
-            turns.tell(event)
+            turns.deliver(event)
         keeps_the_rules(saga, before, turns.progress)
         assert turns.progress == decode(encode(turns.progress), saga)
 

@@ -116,7 +116,7 @@ def test_a_child_that_fails_undoes_all_the_others() -> None:
 def test_cancelling_the_parent_reaches_every_child() -> None:
     turns = begun()
     completed(turns, 1)
-    turns.tell(CancelSaga(order_id="T-1", by="operator", why="changed his mind"))
+    turns.deliver(CancelSaga(order_id="T-1", by="operator", why="changed his mind"))
 
     assert ["I-1", "I-2", "I-3"] == sorted(sent(turns, UndoChild))
 

@@ -142,10 +142,10 @@ def test_a_child_that_is_started_again_answers_once_it_has_ended() -> None:
     child = a_child()
     start = a_parent().sends[-1].message
     again = replace(start, attempt=2, event_id="book-trip/T-1/insure:child/2")
-    before = child.tell(again)
+    before = child.deliver(again)
     child.answer(PolicySigned)
     first = child.answer(PolicyFiled).sends[-1]
-    after = child.tell(again)
+    after = child.deliver(again)
 
     assert [] == before.sends
     assert [ChildCompleted] == [type(send.message) for send in after.sends]
@@ -162,8 +162,8 @@ def test_a_saga_of_another_parent_is_not_taken_as_the_child() -> None:
         ),
     ):  # fmt: skip
         other = a_child(start=start)
-        refused = other.tell(a_parent().sends[-1].message)
-        undo = other.tell(an_undo())
+        refused = other.deliver(a_parent().sends[-1].message)
+        undo = other.deliver(an_undo())
 
         assert Status.RUNNING == other.status
         assert ["order_in_use"] * 2 == [
@@ -178,7 +178,7 @@ def test_a_saga_of_another_parent_is_not_taken_as_the_child() -> None:
 
 def test_a_running_child_is_cancelled_by_its_parent() -> None:
     child = a_child(PolicySigned)
-    child.tell(an_undo())
+    child.deliver(an_undo())
     child.answer(FileShredded)
     last = child.answer(PolicyTorn).sends[-1].message
 
@@ -190,7 +190,7 @@ def test_a_running_child_is_cancelled_by_its_parent() -> None:
 def test_a_completed_child_is_restored_and_undone() -> None:
     """From the last step to the first, and its end is told to its parent."""
     child = a_child(PolicySigned, PolicyFiled)
-    child.tell(an_undo())
+    child.deliver(an_undo())
     assert child.progress
     during = (child.status, child.progress.ended_at)
     child.answer(FileShredded)
@@ -205,11 +205,11 @@ def test_a_completed_child_is_restored_and_undone() -> None:
 
 def test_an_undo_that_comes_twice_is_answered_twice_and_done_once() -> None:
     child = a_child(PolicySigned, PolicyFiled)
-    child.tell(an_undo())
-    during = child.tell(an_undo(2))
+    child.deliver(an_undo())
+    during = child.deliver(an_undo(2))
     child.answer(FileShredded)
     child.answer(PolicyTorn)
-    after = child.tell(an_undo(3))
+    after = child.deliver(an_undo(3))
 
     assert [] == during.sends
     assert [ChildCancelled] == [type(send.message) for send in after.sends]
@@ -219,8 +219,8 @@ def test_an_undo_that_comes_twice_is_answered_twice_and_done_once() -> None:
 def test_an_undo_that_overtakes_the_start_is_a_tombstone() -> None:
     """The child is stored as cancelled, under the start that never came."""
     child = Turns(INSURE_TRIP)
-    first = child.tell(an_undo())
-    late = child.tell(a_parent().sends[-1].message)
+    first = child.deliver(an_undo())
+    late = child.deliver(a_parent().sends[-1].message)
 
     assert child.progress
     assert (Status.CANCELLED, "insure-trip/I-7") == (child.status, child.progress.saga_id)

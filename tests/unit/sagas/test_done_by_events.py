@@ -101,7 +101,7 @@ def test_a_step_that_follows_from_a_late_event_is_undone_too() -> None:
 def test_cancelling_undoes_every_step_that_may_have_been_done() -> None:
     """The stock service may act on a payment whose reply has not arrived."""
     turns = Turns(CHOREOGRAPHED_ORDER, START)
-    turns.tell(CancelSaga(order_id="o-1", by="me"))
+    turns.deliver(CancelSaga(order_id="o-1", by="me"))
 
     assert ["RollbackStock", "RollbackPayment", "RollbackOrder"] == turns.sent[:3]
     assert Status.CANCELLED == turns.status
@@ -129,7 +129,7 @@ def test_a_late_failure_needs_no_compensation(late) -> None:
 def test_a_late_answer_to_a_command_is_only_ignored() -> None:
     """Its participant remembers the compensation, and refuses the command."""
     turns = Turns(PLACE_ORDER, START)
-    turns.tell(CancelSaga(order_id="o-1", by="me"))
+    turns.deliver(CancelSaga(order_id="o-1", by="me"))
     sent = len(turns.sends)
     turns.answer(PaymentCompleted)
 
@@ -157,7 +157,7 @@ def test_an_order_of_choreographed_services_ends_consistently(tmp_path: Path) ->
         assert order
         assert (Order.CANCELLED, "timed_out") == (order.status, order.code)
         assert ["ROLLBACK_PAYMENT", "PAYMENT_COMPLETED", "ROLLBACK_PAYMENT"] == [
-            status for status in system.told("o-2") if "PAYMENT" in status
+            status for status in system.statuses_of("o-2") if "PAYMENT" in status
         ]
         assert [] == system.records("dead-letters")
         with reading(system.settings.database) as db:

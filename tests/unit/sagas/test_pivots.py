@@ -181,7 +181,7 @@ def test_a_step_beside_a_pivot_must_not_fail() -> None:
     """It is retried until it succeeds."""
     patient = a_hotel(do=book_flight, failed=None, undo=None, undone=None, retry=Retry(attempts=2))
     turns = Turns(a_trip(Parallel(Step("tell", to=DESK, do=send_ticket, pivot=True), patient)))
-    turns.tell(START)
+    turns.deliver(START)
     turns.time_out()
     turns.time_out()
     turns.answer(HotelBooked)

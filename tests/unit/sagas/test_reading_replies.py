@@ -77,7 +77,7 @@ def test_a_step_without_an_answer_has_no_reply() -> None:
 def test_a_definition_that_reads_nothing_stores_nothing() -> None:
     """So that unused replies cost nothing."""
     turns = Turns(a_trip(a_flight(undo=lambda trip: CancelHotel(order_id=trip.order_id)), TICKET))
-    turns.tell(START)
+    turns.deliver(START)
     turns.answer(FlightBooked, booking="F7")
 
     assert frozenset() == PLACE_ORDER.kept

@@ -66,7 +66,7 @@ def test_it_survives_a_restart_and_ends_with_the_compensation() -> None:
     (timer,) = [wake for wake in wakes_of(turns.progress) if wake.step == WHOLE_SAGA]
     turns.answer(CancelSaga, by="ann", why="ill")
     before = turns.progress
-    turns.tell(timer, after=hours(5))
+    turns.deliver(timer, after=hours(5))
 
     assert before is turns.progress
     assert WHOLE_SAGA not in [wake.step for wake in wakes_of(before)]

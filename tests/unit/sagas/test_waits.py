@@ -100,7 +100,7 @@ def test_a_reminder_that_is_late_is_sent_once() -> None:
     """After a restart, those that were missed are not sent together."""
     turns = cooled()
     begun, wake = turns.now, turns.wakes[-1]
-    turns.tell(wake, after=hours(60))
+    turns.deliver(wake, after=hours(60))
     turns.time_out()
 
     assert 1 == turns.sent.count("AskApproval")

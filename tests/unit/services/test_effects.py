@@ -69,7 +69,7 @@ class Desk:
         self.service.receive_other(UseClient(client), None)
         self.effect: Any = None
 
-    def tell(self, message: Message) -> Answer:
+    def deliver(self, message: Message) -> Answer:
         """Handle a message, and store what it writes."""
         answer = self.service.handlers[type(message)](self.service, self.effect, message, 1000.0)
         if answer.writes:
@@ -117,8 +117,8 @@ def test_a_local_client_is_called_in_the_batch() -> None:
     bought = LabelBought(order_id="o", label="L")
     desk = Desk(Local(bought, None))
 
-    done = desk.tell(BuyLabel(order_id="o"))
-    undone = desk.tell(VoidLabel(order_id="o"))
+    done = desk.deliver(BuyLabel(order_id="o"))
+    undone = desk.deliver(VoidLabel(order_id="o"))
 
     assert ((bought,), ()) == (done.replies, done.calls)
     assert [LabelVoided] == [type(reply) for reply in undone.replies]
@@ -128,9 +128,9 @@ def test_a_local_client_is_called_in_the_batch() -> None:
 def test_a_duplicate_gets_the_first_reply_and_makes_no_call() -> None:
     bought = LabelBought(order_id="o", label="L")
     desk = Desk(Local(bought))
-    desk.tell(BuyLabel(order_id="o", attempt=1))
+    desk.deliver(BuyLabel(order_id="o", attempt=1))
 
-    assert (bought,) == desk.tell(BuyLabel(order_id="o", attempt=2)).replies
+    assert (bought,) == desk.deliver(BuyLabel(order_id="o", attempt=2)).replies
 
 
 @pytest.mark.parametrize(
@@ -143,11 +143,11 @@ def test_a_duplicate_gets_the_first_reply_and_makes_no_call() -> None:
 def test_a_failed_undo_stays_pending(outcome, code, reason) -> None:
     """The saga's retry repeats it; meanwhile the effect has the cause."""
     desk = Desk(Local(LabelBought(order_id="o"), outcome, None))
-    desk.tell(BuyLabel(order_id="o"))
-    refused = desk.tell(VoidLabel(order_id="o", attempt=1))
+    desk.deliver(BuyLabel(order_id="o"))
+    refused = desk.deliver(VoidLabel(order_id="o", attempt=1))
     pending = (desk.effect.status, desk.effect.code, desk.effect.reason)
 
-    again = desk.tell(VoidLabel(order_id="o", attempt=2))
+    again = desk.deliver(VoidLabel(order_id="o", attempt=2))
 
     assert ((), ("PENDING", code, reason)) == (refused.replies, pending)
     assert [LabelVoided] == [type(reply) for reply in again.replies]
@@ -155,10 +155,10 @@ def test_a_failed_undo_stays_pending(outcome, code, reason) -> None:
 
 def test_an_undo_that_is_answered_later_is_answered_once() -> None:
     desk = Desk(Local(LabelBought(order_id="o"), After(5.0, None)))
-    desk.tell(BuyLabel(order_id="o"))
-    ((seconds, outcome),) = desk.tell(VoidLabel(order_id="o")).later
+    desk.deliver(BuyLabel(order_id="o"))
+    ((seconds, outcome),) = desk.deliver(VoidLabel(order_id="o")).later
 
-    answers = [desk.tell(outcome), desk.tell(outcome)]
+    answers = [desk.deliver(outcome), desk.deliver(outcome)]
 
     assert (5.0, [1, 0]) == (seconds, [len(answer.replies) for answer in answers])
     assert ("UNDONE", 1) == (desk.effect.status, desk.effect.undone)
@@ -181,10 +181,10 @@ def test_an_undo_that_is_answered_later_is_answered_once() -> None:
 def test_an_invalid_result_is_an_unknown_outcome_with_its_error(returned, error) -> None:
     """The other system may have acted: the effect stays pending."""
     desk = Desk(lambda key: returned)
-    (call,) = desk.tell(BuyLabel(order_id="o")).calls
+    (call,) = desk.deliver(BuyLabel(order_id="o")).calls
     result = perform(call)
     assert result.message
-    desk.tell(result.message)
+    desk.deliver(result.message)
 
     assert (CALLBACK, error) == (result.failure, result.error)
     assert ("PENDING", "outcome_unknown", f"do, outcome unknown: {error}") == (

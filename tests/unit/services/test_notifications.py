@@ -47,9 +47,9 @@ class Customer:
         self.known: Notification | None = None
         self.now = 1000.0
         for message in messages:
-            self.tell(message)
+            self.deliver(message)
 
-    def tell(self, message: Message) -> Answer:
+    def deliver(self, message: Message) -> Answer:
         """Return the service's answer; its entities are stored, its calls are left to the test."""
         handler = self.service.handlers[type(message)]
         answer = handler(self.service, self.known, message, self.now)
@@ -92,7 +92,7 @@ def test_a_repeated_end_is_not_notified_again() -> None:
 def test_an_external_channel_is_used_after_the_commit() -> None:
     """The pending notification is stored first, so that a crash loses nothing."""
     customer = Customer()
-    (call,) = customer.tell(COMPLETED).calls
+    (call,) = customer.deliver(COMPLETED).calls
 
     assert (Notification.PENDING, []) == (customer.status, customer.letterbox.letters)
     call.make()
@@ -109,12 +109,12 @@ def test_a_sent_notification_is_counted_once() -> None:
 
 def test_a_failure_is_retried_with_growing_waits() -> None:
     customer = Customer(COMPLETED)
-    waits = [customer.tell(FAILED).later[0][0] for _ in range(ATTEMPTS - 1)]
+    waits = [customer.deliver(FAILED).later[0][0] for _ in range(ATTEMPTS - 1)]
 
     assert waits == sorted(waits)
     assert [1.0, 2.0, 4.0] == waits[:3]
     assert LONGEST_WAIT >= waits[-1]
-    assert 1 == len(customer.tell(NotificationDue(order_id="o", attempts=ATTEMPTS - 1)).calls)
+    assert 1 == len(customer.deliver(NotificationDue(order_id="o", attempts=ATTEMPTS - 1)).calls)
 
 
 def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
@@ -122,11 +122,11 @@ def test_a_reminder_keeps_to_the_pause_after_a_failure() -> None:
     customer = Customer(COMPLETED, FAILED, FAILED)
     failed = customer.known
 
-    early = customer.tell(NotificationOwed(order_id="o"))
+    early = customer.deliver(NotificationOwed(order_id="o"))
     customer.now += 1.5
-    later = customer.tell(NotificationOwed(order_id="o"))
+    later = customer.deliver(NotificationOwed(order_id="o"))
     customer.now += 0.5
-    due = customer.tell(NotificationOwed(order_id="o"))
+    due = customer.deliver(NotificationOwed(order_id="o"))
 
     assert ([2.0], [0.5]) == ([s for s, _ in early.later], [s for s, _ in later.later])
     assert ((), (), 1) == (early.calls, later.calls, len(due.calls))
@@ -139,22 +139,22 @@ def test_a_restart_retries_failed_notifications_at_once() -> None:
     nobody: Any = None
     customer.service.receive_other(UseClient(customer.letterbox, customer.now + 0.1), nobody)
 
-    assert 1 == len(customer.tell(NotificationOwed(order_id="o")).calls)
+    assert 1 == len(customer.deliver(NotificationOwed(order_id="o")).calls)
 
 
 def test_a_clock_that_was_set_back_makes_a_pause_no_longer() -> None:
     customer = Customer(COMPLETED, FAILED)
     customer.now -= 3600
 
-    assert [1.0] == [s for s, _ in customer.tell(NotificationOwed(order_id="o")).later]
+    assert [1.0] == [s for s, _ in customer.deliver(NotificationOwed(order_id="o")).later]
 
 
 def test_a_timer_of_an_earlier_attempt_is_ignored() -> None:
     """Another worker has tried it since, and waits with a timer of its own."""
     customer = Customer(COMPLETED, FAILED, FAILED)
 
-    assert Answer() == customer.tell(NotificationDue(order_id="o", attempts=1))
-    assert 1 == len(customer.tell(NotificationDue(order_id="o", attempts=2)).calls)
+    assert Answer() == customer.deliver(NotificationDue(order_id="o", attempts=1))
+    assert 1 == len(customer.deliver(NotificationDue(order_id="o", attempts=2)).calls)
 
 
 def test_after_the_last_attempt_it_stays_failed() -> None:
@@ -165,9 +165,9 @@ def test_after_the_last_attempt_it_stays_failed() -> None:
         customer.status,
         customer.known.error,
     )
-    assert () == customer.tell(NotificationOwed(order_id="o")).calls
+    assert () == customer.deliver(NotificationOwed(order_id="o")).calls
 
 
 def test_an_unknown_order_has_no_pending_notification() -> None:
-    assert () == Customer().tell(NotificationOwed(order_id="o")).calls
-    assert () == Customer().tell(SENT).writes
+    assert () == Customer().deliver(NotificationOwed(order_id="o")).calls
+    assert () == Customer().deliver(SENT).writes

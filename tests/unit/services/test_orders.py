@@ -38,9 +38,9 @@ class Books:
     def __init__(self, *messages: Message) -> None:
         self.order: Order | None = None
         for message in messages:
-            self.tell(message)
+            self.deliver(message)
 
-    def tell(self, message: Message) -> Answer:
+    def deliver(self, message: Message) -> Answer:
         """Return the service's answer; its entities are stored."""
         handler = self.service.handlers[type(message)]
         answer = handler(self.service, self.order, message, 1000.0)
@@ -66,15 +66,15 @@ def test_a_repeated_order_changes_nothing() -> None:
     """Nor does one with only an id, as other services send it."""
     books = Books(CREATED)
 
-    assert () == books.tell(CREATED).writes
-    assert () == books.tell(OrderCreated(order_id="o")).writes
+    assert () == books.deliver(CREATED).writes
+    assert () == books.deliver(OrderCreated(order_id="o")).writes
 
 
 def test_an_order_with_other_content_is_refused() -> None:
     books = Books(CREATED)
 
     with pytest.raises(OrderConflictError):
-        books.tell(replace(CREATED, currency="USD"))
+        books.deliver(replace(CREATED, currency="USD"))
     assert books.order
     assert "EUR" == books.order.currency
 
@@ -113,11 +113,11 @@ def test_the_reason_of_a_cancellation_is_stored() -> None:
 
 def test_each_request_to_roll_back_is_answered_and_the_first_counts() -> None:
     books = Books(CREATED)
-    first, again = books.tell(ROLL_BACK), books.tell(ROLL_BACK)
+    first, again = books.deliver(ROLL_BACK), books.deliver(ROLL_BACK)
 
     assert [OrderRolledBack(order_id="o")] == list(first.replies) == list(again.replies)
     assert () == again.writes
 
 
 def test_a_completed_order_is_not_rolled_back() -> None:
-    assert () == Books(CREATED, COMPLETED).tell(ROLL_BACK).replies
+    assert () == Books(CREATED, COMPLETED).deliver(ROLL_BACK).replies

@@ -57,7 +57,7 @@ class Desk:
         self.service.receive_other(UseClient(gateway or SimulatedGateway()), None)
         self.payment: Payment | None = None
 
-    def tell(self, message: Message) -> Answer:
+    def deliver(self, message: Message) -> Answer:
         answer = self.service.handlers[type(message)](self.service, self.payment, message, NOW)
         if answer.writes:
             self.payment = answer.writes[0]  # type: ignore[assignment]
@@ -66,7 +66,7 @@ class Desk:
     def settle(self, answer: Answer, error: BaseException | None = None) -> Answer:
         """Make the only call of an answer, and return its outcome to the service."""
         (call,) = answer.calls
-        return self.tell(call.then(None, error) if error else call.then(call.make(), None))
+        return self.deliver(call.then(None, error) if error else call.then(call.make(), None))
 
     @property
     def state(self) -> tuple[str, int, int]:
@@ -93,9 +93,9 @@ def kinds(answer: Answer) -> list[type[Message]]:
 def test_a_duplicate_command_gets_the_first_answer_and_charges_nothing() -> None:
     """The business key is what counts, not the attempt."""
     desk = Desk()
-    first = desk.tell(charge())
+    first = desk.deliver(charge())
 
-    again = desk.tell(charge(2))
+    again = desk.deliver(charge(2))
 
     assert [PaymentCompleted] == kinds(first)
     assert first.replies == again.replies
@@ -105,9 +105,9 @@ def test_a_duplicate_command_gets_the_first_answer_and_charges_nothing() -> None
 def test_a_declined_payment_stays_declined() -> None:
     """A repeated command is not sent to the provider."""
     desk = Desk(SimulatedGateway(decline_above=100))
-    first = desk.tell(charge())
+    first = desk.deliver(charge())
 
-    again = desk.tell(charge(2))
+    again = desk.deliver(charge(2))
 
     assert [PaymentFailed] == kinds(first)
     assert first.replies == again.replies
@@ -117,9 +117,9 @@ def test_a_declined_payment_stays_declined() -> None:
 def test_a_refund_happens_once_and_is_answered_each_time() -> None:
     """A retried undo gets the same answer."""
     desk = Desk()
-    desk.tell(charge())
+    desk.deliver(charge())
 
-    answers = [desk.tell(refund(n)) for n in (1, 2, 3)]
+    answers = [desk.deliver(refund(n)) for n in (1, 2, 3)]
 
     assert [[PaymentRolledBack]] * 3 == [kinds(answer) for answer in answers]
     assert {500} == {answer.replies[0].amount for answer in answers}  # type: ignore[attr-defined]
@@ -129,9 +129,9 @@ def test_a_refund_happens_once_and_is_answered_each_time() -> None:
 def test_a_refund_that_overtakes_its_charge_blocks_it() -> None:
     """The tombstone: the charge that comes later is refused."""
     desk = Desk()
-    undone = desk.tell(refund())
+    undone = desk.deliver(refund())
 
-    late = desk.tell(charge())
+    late = desk.deliver(charge())
 
     assert [PaymentRolledBack] == kinds(undone)
     assert [PaymentFailed] == kinds(late)
@@ -141,10 +141,10 @@ def test_a_refund_that_overtakes_its_charge_blocks_it() -> None:
 def test_a_charge_after_its_refund_is_refused() -> None:
     """A late duplicate of the command must not charge again."""
     desk = Desk()
-    desk.tell(charge())
-    desk.tell(refund())
+    desk.deliver(charge())
+    desk.deliver(refund())
 
-    assert [PaymentFailed] == kinds(desk.tell(charge(2)))
+    assert [PaymentFailed] == kinds(desk.deliver(charge(2)))
     assert (Payment.REFUNDED, 1, 1) == desk.state
 
 
@@ -152,13 +152,13 @@ def test_a_payment_of_0_is_valid() -> None:
     """An order with an amount of 0 is valid."""
     desk = Desk()
 
-    assert [PaymentCompleted] == kinds(desk.tell(charge(amount=0)))
+    assert [PaymentCompleted] == kinds(desk.deliver(charge(amount=0)))
 
 
 def test_an_external_provider_is_called_after_the_commit() -> None:
     """The batch stores PENDING and answers nothing; the outcome brings the answer."""
     desk = Desk(provider := Provider(Approved("ch_7")))
-    asked = desk.tell(charge())
+    asked = desk.deliver(charge())
     pending = desk.state
 
     answer = desk.settle(asked)
@@ -173,7 +173,7 @@ def test_an_external_provider_is_called_after_the_commit() -> None:
 def test_two_outcomes_of_one_charge_count_once() -> None:
     """The provider was asked twice with one key: it charged once."""
     desk = Desk(Provider())
-    first, second = desk.tell(charge(1)), desk.tell(charge(2))
+    first, second = desk.deliver(charge(1)), desk.deliver(charge(2))
     desk.settle(first)
 
     assert [] == kinds(desk.settle(second))
@@ -183,8 +183,8 @@ def test_two_outcomes_of_one_charge_count_once() -> None:
 def test_an_outcome_answers_the_newest_command() -> None:
     """The saga waits for the attempt it made last."""
     desk = Desk(Provider())
-    first = desk.tell(charge(1))
-    desk.tell(charge(2))
+    first = desk.deliver(charge(1))
+    desk.deliver(charge(2))
 
     (reply,) = desk.settle(first).replies
 
@@ -195,7 +195,7 @@ def test_an_exception_of_the_provider_is_no_answer() -> None:
     """Whether the money moved is unknown, so the payment stays pending."""
     desk = Desk(Provider())
 
-    answer = desk.settle(desk.tell(charge()), ConnectionError("away"))
+    answer = desk.settle(desk.deliver(charge()), ConnectionError("away"))
 
     assert [] == kinds(answer)
     assert (Payment.PENDING, 0, 0) == desk.state
@@ -211,8 +211,8 @@ def test_an_exception_of_the_provider_is_no_answer() -> None:
 def test_a_refund_while_the_charge_is_under_way_waits_for_its_outcome(outcome, state) -> None:
     """Then it refunds what was charged, or has nothing to refund; either way the undo is done."""
     desk = Desk(Provider(outcome))
-    asked = desk.tell(charge())
-    waiting = desk.tell(refund())
+    asked = desk.deliver(charge())
+    waiting = desk.deliver(refund())
 
     answer = desk.settle(asked)
     if answer.calls:
@@ -227,10 +227,10 @@ def test_a_refund_while_the_charge_is_under_way_waits_for_its_outcome(outcome, s
 def test_a_charge_command_during_a_refund_gets_no_reply() -> None:
     """The saga is compensating, and only waits for the reply to its undo."""
     desk = Desk(Provider())
-    desk.settle(desk.tell(charge()))
-    desk.tell(refund())
+    desk.settle(desk.deliver(charge()))
+    desk.deliver(refund())
 
-    late = desk.tell(charge(3))
+    late = desk.deliver(charge(3))
 
     assert ([], ()) == (kinds(late), late.calls)
 
@@ -238,8 +238,8 @@ def test_a_charge_command_during_a_refund_gets_no_reply() -> None:
 def test_a_refund_asked_for_twice_counts_once() -> None:
     """Two calls with one key, two outcomes, one refund."""
     desk = Desk(provider := Provider())
-    desk.settle(desk.tell(charge()))
-    first, second = desk.tell(refund(1)), desk.tell(refund(2))
+    desk.settle(desk.deliver(charge()))
+    first, second = desk.deliver(refund(1)), desk.deliver(refund(2))
     desk.settle(first)
 
     assert [] == kinds(desk.settle(second))
@@ -250,10 +250,10 @@ def test_a_refund_asked_for_twice_counts_once() -> None:
 def test_a_slow_provider_answers_later() -> None:
     """Its answer arrives as a message; meanwhile the payment is pending."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), local=True))
-    asked = desk.tell(charge())
+    asked = desk.deliver(charge())
     ((seconds, outcome),) = asked.later
 
-    answer = desk.tell(outcome)
+    answer = desk.deliver(outcome)
 
     assert (5.0, []) == (seconds, kinds(asked))
     assert [PaymentCompleted] == kinds(answer)
@@ -263,9 +263,9 @@ def test_a_slow_provider_answers_later() -> None:
 def test_a_silent_provider_leaves_no_stored_payment() -> None:
     """Nothing is stored, so an undo blocks the payment."""
     desk = Desk(SimulatedGateway(silence=Silence(rate=1.0, attempts=9)))
-    silent = desk.tell(charge())
+    silent = desk.deliver(charge())
 
-    undone = desk.tell(refund())
+    undone = desk.deliver(refund())
 
     assert ((), ()) == (silent.writes, silent.replies)
     assert [PaymentRolledBack] == kinds(undone)
@@ -276,10 +276,10 @@ def test_a_silent_provider_leaves_no_stored_payment() -> None:
 def test_a_restart_repeats_unanswered_calls(asked_before) -> None:
     """With the same idempotency key; the newest command gets the reply."""
     desk = Desk(provider := Provider())
-    desk.tell(charge())
+    desk.deliver(charge())
     if asked_before == 2:
-        desk.tell(refund())
-    answer = desk.settle(desk.tell(PaymentOwed(order_id="o")))
+        desk.deliver(refund())
+    answer = desk.settle(desk.deliver(PaymentOwed(order_id="o")))
     if asked_before == 2:
         answer = desk.settle(answer)
 
@@ -290,11 +290,11 @@ def test_a_restart_repeats_unanswered_calls(asked_before) -> None:
 def test_an_undo_reaches_a_provider_that_is_silent_only_at_first() -> None:
     """Calls for the lost outcome of a charge count as its attempts."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), local=True))
-    desk.tell(charge(3))
+    desk.deliver(charge(3))
     gateway = SimulatedGateway(silence=Silence(rate=1.0, attempts=2))
     desk.service.receive_other(UseClient(gateway), None)
 
-    answers = [desk.tell(refund(n)) for n in (1, 2, 3)]
+    answers = [desk.deliver(refund(n)) for n in (1, 2, 3)]
 
     assert [[], [], [PaymentRolledBack]] == [kinds(answer) for answer in answers]
     assert (Payment.REFUNDED, 1, 1) == desk.state
@@ -303,14 +303,14 @@ def test_an_undo_reaches_a_provider_that_is_silent_only_at_first() -> None:
 @pytest.mark.parametrize("message", [PaymentOwed(order_id="o"), PaymentSettled(order_id="o")])
 def test_an_outcome_without_a_pending_payment_changes_nothing(message) -> None:
     """Late outcomes of settled payments, or of unknown ones."""
-    assert Answer() == Desk().tell(message)
+    assert Answer() == Desk().deliver(message)
 
 
 def test_a_known_charge_without_an_answer_stays_pending() -> None:
     """The newest command is stored, and a restart answers it."""
     desk = Desk(Provider(After(5.0, Approved("ch_1")), NoAnswer(), local=True))
-    desk.tell(charge(1))
-    desk.tell(charge(2))
+    desk.deliver(charge(1))
+    desk.deliver(charge(2))
 
     assert desk.payment
     assert '"attempt":2' in desk.payment.command

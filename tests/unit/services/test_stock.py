@@ -26,9 +26,9 @@ class Warehouse:
         self.reservations: dict[str, Reservation] = {}
         self.levels: dict[str, StockLevel] = {}
         lines = tuple(OrderLine(sku=sku, quantity=count) for sku, count in on_hand.items())
-        self.tell(LoadStock(order_id="delivery", lines=lines))
+        self.deliver(LoadStock(order_id="delivery", lines=lines))
 
-    def tell(self, message: Message) -> Answer:
+    def deliver(self, message: Message) -> Answer:
         known = self.reservations.get(message.order_id)
         answer = self.service.handlers[type(message)](self.service, known, message, 1000.0)
         for write in answer.writes:
@@ -61,7 +61,7 @@ def test_all_lines_are_held_or_none() -> None:
     """If one line is short, none is reserved."""
     warehouse = Warehouse(PEN=5, INK=1)
 
-    answer = warehouse.tell(reserve(PEN=2, INK=2))
+    answer = warehouse.deliver(reserve(PEN=2, INK=2))
 
     assert [StockReservationFailed] == kinds(answer)
     assert answer.replies[0].reason == "INK: 2 wanted, 1 on hand in main"  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ def test_a_sku_on_two_lines_needs_their_sum() -> None:
     warehouse = Warehouse(PEN=5)
     twice = ReserveStock(order_id="o", lines=(OrderLine(sku="PEN", quantity=3),) * 2)
 
-    assert [StockReservationFailed] == kinds(warehouse.tell(twice))
+    assert [StockReservationFailed] == kinds(warehouse.deliver(twice))
     assert (5, 0, 5) == warehouse.level("PEN")
 
 
@@ -81,7 +81,7 @@ def test_the_last_piece_is_reserved_once() -> None:
     """Never below zero."""
     warehouse = Warehouse(PEN=1)
 
-    answers = [warehouse.tell(reserve(f"o-{n}", PEN=1)) for n in range(3)]
+    answers = [warehouse.deliver(reserve(f"o-{n}", PEN=1)) for n in range(3)]
 
     refused = StockReservationFailed
     assert [[StockReserved], [refused], [refused]] == [kinds(answer) for answer in answers]
@@ -91,11 +91,11 @@ def test_the_last_piece_is_reserved_once() -> None:
 def test_a_duplicate_command_gets_the_first_answer() -> None:
     """It is reserved once; a refusal stays, even if stock has arrived since."""
     warehouse = Warehouse(PEN=5)
-    held = [warehouse.tell(reserve(PEN=2)) for _ in range(2)]
-    refused = [warehouse.tell(reserve("other", PEN=9)), Answer()]
+    held = [warehouse.deliver(reserve(PEN=2)) for _ in range(2)]
+    refused = [warehouse.deliver(reserve("other", PEN=9)), Answer()]
     more = (OrderLine(sku="PEN", quantity=90),)
-    warehouse.tell(LoadStock(order_id="second delivery", lines=more))
-    refused[1] = warehouse.tell(reserve("other", PEN=9))
+    warehouse.deliver(LoadStock(order_id="second delivery", lines=more))
+    refused[1] = warehouse.deliver(reserve("other", PEN=9))
 
     assert held[0].replies == held[1].replies
     assert refused[0].replies == refused[1].replies
@@ -106,10 +106,10 @@ def test_a_release_returns_exactly_the_held_goods_once() -> None:
     """Also of a SKU on two lines."""
     warehouse = Warehouse(PEN=9, INK=9)
     lines = tuple(OrderLine(sku=sku, quantity=n) for sku, n in (("PEN", 2), ("INK", 1), ("PEN", 3)))
-    warehouse.tell(ReserveStock(order_id="o", lines=lines))
+    warehouse.deliver(ReserveStock(order_id="o", lines=lines))
     held = warehouse.level("PEN")
 
-    answers = [warehouse.tell(release()) for _ in range(2)]
+    answers = [warehouse.deliver(release()) for _ in range(2)]
 
     assert (4, 5, 9) == held
     assert [[StockRolledBack]] * 2 == [kinds(answer) for answer in answers]
@@ -119,9 +119,9 @@ def test_a_release_returns_exactly_the_held_goods_once() -> None:
 def test_a_release_that_overtakes_its_reservation_blocks_it() -> None:
     """The tombstone: the command that comes later is refused."""
     warehouse = Warehouse(PEN=5)
-    undone = warehouse.tell(release())
+    undone = warehouse.deliver(release())
 
-    late = warehouse.tell(reserve(PEN=1))
+    late = warehouse.deliver(reserve(PEN=1))
 
     assert [StockRolledBack] == kinds(undone)
     assert [StockReservationFailed] == kinds(late)
@@ -132,13 +132,13 @@ def test_a_negative_quantity_is_refused() -> None:
     """It would increase the stock."""
     warehouse = Warehouse(PEN=5)
 
-    assert [StockReservationFailed] == kinds(warehouse.tell(reserve(PEN=-3)))
+    assert [StockReservationFailed] == kinds(warehouse.deliver(reserve(PEN=-3)))
     assert (5, 0, 5) == warehouse.level("PEN")
 
 
 def test_an_order_without_lines_is_held_at_once() -> None:
     """Services written elsewhere may send two fields."""
-    assert [StockReserved] == kinds(Warehouse().tell(reserve()))
+    assert [StockReserved] == kinds(Warehouse().deliver(reserve()))
 
 
 def test_a_silent_warehouse_answers_the_next_attempt() -> None:
@@ -147,7 +147,7 @@ def test_a_silent_warehouse_answers_the_next_attempt() -> None:
     warehouse.service.receive_other(UseClient(Silence(rate=1.0, attempts=1)), None)
     wanted = (OrderLine(sku="PEN", quantity=1),)
     first, second = (
-        warehouse.tell(ReserveStock(order_id="o", lines=wanted, attempt=n)) for n in (1, 2)
+        warehouse.deliver(ReserveStock(order_id="o", lines=wanted, attempt=n)) for n in (1, 2)
     )
 
     assert [[], [StockReserved]] == [kinds(first), kinds(second)]
@@ -159,7 +159,7 @@ def test_levels_come_back_after_a_restart() -> None:
     restored = StockLevel(warehouse="main", sku="INK", on_hand=1, loaded=1)
     warehouse.service.receive_other(RestoreEntities([restored]), None)
 
-    answers = [warehouse.tell(reserve("o-1", INK=1)), warehouse.tell(reserve("o-2", PEN=1))]
+    answers = [warehouse.deliver(reserve("o-1", INK=1)), warehouse.deliver(reserve("o-2", PEN=1))]
 
     assert [[StockReserved], [StockReservationFailed]] == [kinds(answer) for answer in answers]
 

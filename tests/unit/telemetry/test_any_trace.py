@@ -25,11 +25,11 @@ class Traced(Turns):
         self._latest = 0.0
         super().__init__(saga, start)
 
-    def tell(self, message: Message | Timer, after: float = 0.0) -> Decision:
+    def deliver(self, message: Message | Timer, after: float = 0.0) -> Decision:
         before = self.progress
         # A timer may be late, but time never goes back.
         self.now = self._latest = max(self.now, self._latest) + after
-        decision = super().tell(message)
+        decision = super().deliver(message)
         if decision.progress is not before:
             self.spans += Spans(self.saga, decision.progress, decision.notes).over()
         return decision
@@ -88,9 +88,9 @@ def goes_through(saga: Saga[Any], start: Message, happening: list[Any]) -> None:
                 turns.time_out()
         elif event == OLD_TIMER:
             if turns.wakes:
-                turns.tell(turns.wakes[0])
+                turns.deliver(turns.wakes[0])
         else:
-            turns.tell(event, after=0.5)
+            turns.deliver(event, after=0.5)
     turns.answer_all()
 
     assert turns.progress

@@ -1,4 +1,4 @@
-// The log of operators' actions: who asked for what, when, why, and what became of it.
+// The log of operators' actions: who requested what, when, why, and with what outcome.
 
 import { approvalButton } from "./actions.js";
 import { get } from "./api.js";
@@ -39,7 +39,7 @@ export function actionLog(main, { parameters }) {
   main.replaceChildren(
     el("section", { class: "page" },
       el("div", { class: "title" }, heading(1, "Actions"),
-        el("p", { class: "muted" }, request ? "Of one request. " : "What operators asked for, the newest first.",
+        el("p", { class: "muted" }, request ? "Of one request. " : "Requests of operators, newest first.",
           request ? el("a", { href: "#/actions" }, "Show all") : null)),
       form, trouble,
       el("table", { class: "log" },
@@ -64,7 +64,7 @@ export function actionLog(main, { parameters }) {
       trouble.replaceChildren();
       keyed(body, page.actions, (action) => action.number, (action) => actionRow(action, load));
       none.hidden = page.actions.length > 0;
-      setText(none, Object.values(asked()).some(Boolean) ? "No action is like that." : "Nobody has asked for anything yet.");
+      setText(none, Object.values(asked()).some(Boolean) ? "No action matches." : "There are no actions yet.");
       next.hidden = !page.next;
       const kept = Object.entries({ ...asked(), after: page.next ?? "" }).filter(([, value]) => value);
       next.href = `#/actions?${new URLSearchParams(kept)}`;

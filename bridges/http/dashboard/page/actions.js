@@ -14,12 +14,12 @@ const SAGA = {
   retry: {
     button: "Retry",
     title: (step) => `Retry ${step}`,
-    text: "Sends it once more and waits for the answer, as if for the first time. For when the cause is mended.",
+    text: "Sends it again and waits for the answer, as for the first time. Use it when the cause is fixed.",
   },
   skip: {
     button: "Skip",
     title: (step) => `Skip ${step}`,
-    text: "Counts it as done without asking again. For when it was done by hand. The order goes on from there.",
+    text: "Counts it as done without sending it again. Use it when it was done by hand. The order continues after it.",
     needsReason: true,
     danger: true,
   },
@@ -43,12 +43,12 @@ const LETTER = {
   replay: {
     button: "Replay",
     title: (number) => `Replay dead letter ${number}`,
-    text: "Appends the record to its topic again. For when the cause has been mended.",
+    text: "Appends the record to its topic again. Use it when the cause is fixed.",
   },
   discard: {
     button: "Discard",
     title: (number) => `Discard dead letter ${number}`,
-    text: "Marks it as needing nothing more. The record stays in the log.",
+    text: "Marks it as discarded. The record stays in the log.",
     needsReason: true,
     danger: true,
   },
@@ -107,21 +107,21 @@ export function serviceButton(action, name) {
 
 /** Maximum number of targets listed in the confirmation before many are acted on. */
 const NAMED = 5;
-/** Maximum number of sagas that an action is asked for at once. */
+/** Maximum number of sagas of one action. */
 const MOST = 1000;
 const RETRY_ALL = {
   button: "Retry",
-  text: "Retries every step of them that is stuck. For when the cause has been mended.",
+  text: "Retries all their stuck steps. Use it when the cause is fixed.",
 };
 const STUCK = { statuses: ["NEEDS_ATTENTION"] };
 
-/** What an action on many sagas asks of the API, and in what words. */
+/** The requests of actions on many sagas, and their texts. */
 const SAGAS = {
   path: "sagas/actions",
   noun: "saga",
   targets: (counted) => counted.sagaIds,
   name: (id) => id.slice(id.indexOf("/") + 1),
-  /** Names the very sagas that were confirmed, so that none is added meanwhile. */
+  /** Selects exactly the sagas that were confirmed, so that none is added meanwhile. */
   part: (filter, ids) => ({ ...(filter.step && { step: filter.step }), sagaIds: ids }),
 };
 const LETTERS = {
@@ -149,7 +149,7 @@ export async function idsOfGroup(group) {
   return (await post(SAGAS.path, { action: "resume", filter: filterOf(group), dryRun: true })).sagaIds;
 }
 
-/** Of a group that is stuck in several steps, the first names them all. */
+/** For a group that is stuck in several steps: its first step selects the whole group. */
 const filterOf = ({ saga, step, code, cause }) => ({ ...STUCK, saga, step: step.split(", ")[0], cause, ...(code && { code }) });
 
 /** A button that cancels a group of sagas that retry a step; `current()` returns it. */
@@ -159,7 +159,7 @@ export function retryingButton(current, tell) {
   return manyButton(SAGAS, "cancel", SAGA.cancel, filter, `${SAGA.cancel.button}s`, `Cancel all of ${saga} that retry ${step}`, tell);
 }
 
-/** A button for an action on the sagas that are chosen; `ids()` returns their ids, or will. */
+/** A button for an action on the chosen sagas; `ids()` returns their ids, or a promise of them. */
 export function chosenSagasButton(action, ids, tell, done) {
   const what = action === "resume" ? RETRY_ALL : SAGA[action];
   return manyButton(SAGAS, action, what, async () => ({ sagaIds: (await ids()).slice(0, MOST) }), what.button, `${what.button} the chosen`, tell, done);
@@ -179,7 +179,7 @@ export function chosenLettersButton(action, numbers, tell, done) {
   return manyButton(LETTERS, action, what, () => ({ numbers: numbers() }), what.button, `${what.button} the chosen`, tell, done);
 }
 
-/** The targets are counted first; `tell` gets the nodes of a problem with counting, or none. */
+/** Counts the targets first; `tell` is called with the nodes of a problem with that, or none. */
 function manyButton(kind, action, what, filterFor, text, label, tell, done) {
   const node = button({ button: text }, label, async () => {
     if (node.getAttribute("aria-busy")) return;
@@ -221,7 +221,7 @@ function askMany(kind, action, what, filter, counted, done) {
       el("p", { class: "about" },
         names.flatMap((name, place) => [place ? ", " : "", el("code", {}, name)]),
         rest > 0 ? ` and ${count(rest)} more` : ""),
-      counted.more ? el("p", {}, "Others are left for the next time.") : "",
+      counted.more ? el("p", {}, "There are more; repeat the action for them.") : "",
       refused.length ? [el("p", {}, "Not possible for:"), el("ul", {}, refused)] : "",
       ...reasonField(what.needsReason),
     ].flat(),
@@ -240,7 +240,7 @@ function askMany(kind, action, what, filter, counted, done) {
 }
 
 const APPROVAL = {
-  approve: { button: "Approve", text: "Sends the action. Whoever asked for it cannot approve it; without tokens, only the names are compared." },
+  approve: { button: "Approve", text: "Sends the action. The person who requested it cannot approve it; without tokens, only the names are compared." },
   reject: { button: "Reject", text: "It is never sent.", needsReason: true, danger: true },
 };
 
@@ -291,7 +291,7 @@ function reasonField(required = false) {
   ].flat();
 }
 
-/** The operator's name: asked for once where the server knows no names. */
+/** The field of the operator's name, shown once if the server has no tokens. */
 function nameField() {
   return [
     el("label", { for: "who" }, "Your name"),
@@ -312,7 +312,7 @@ function otherName() {
 function reasonOf(form) {
   if (form.has("who")) {
     const name = form.get("who").trim();
-    if (!name) throw new Error("Give your name: it is kept with the action.");
+    if (!name) throw new Error("Enter your name: it is stored with the action.");
     who.set(name);
   }
   return form.get("why").trim();
@@ -321,6 +321,6 @@ function reasonOf(form) {
 function outcome(what, asked) {
   const by = asked.by ? ` by ${asked.by}` : "";
   const held = asked.pending ? " Another person has to approve it: see Actions." : "";
-  const then = asked.workers || held ? "" : " Nothing is running now: it is done at the next start.";
+  const then = asked.workers || held ? "" : " No worker is running: it will be done at the next start.";
   return `${what.button}: asked${by}.${held}${then}`;
 }

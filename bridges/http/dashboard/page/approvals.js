@@ -9,7 +9,7 @@ import { section } from "./section.js";
 const EVERY = 5000;
 const SHOWN = 6;
 
-/** The section; hidden while nothing waits. It asks for its data until `stop()`. */
+/** The section; hidden while nothing waits. It polls its data until `stop()`. */
 export function approvalsSection() {
   const list = el("ul", { class: "rows" });
   const more = el("p", { class: "more" }, el("a", { href: "#/actions?outcome=pending" }, "All that wait for an approval"));

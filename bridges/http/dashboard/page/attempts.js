@@ -14,8 +14,8 @@ const GOING = {
 
 /**
  * Every attempt, in the order of their beginning: `{step, undo, attempt, began, ended, result}`,
- * times in seconds since the start of the saga, `ended` null while it lasts. What was told, and not
- * waited for, has no length.
+ * times in seconds since the start of the saga, `ended` null while it lasts. A command without a
+ * reply has no length.
  */
 export function attemptsOf(saga, story) {
   const start = seconds(saga.startedAt);
@@ -47,7 +47,7 @@ export function attemptsOf(saga, story) {
     }
     for (const { step, undo: isUndo } of sentBy(entry)) {
       if (open.has(`${step}|${isUndo}`)) continue;
-      // The attempts of what an operator retries are counted on.
+      // The count of attempts continues when an operator retries a step.
       const last = found.findLast((each) => each.step === step && each.undo === isUndo);
       begin(step, isUndo, last ? last.attempt + 1 : 1, entry.offset);
     }
@@ -64,10 +64,10 @@ export function attemptsOf(saga, story) {
       else if (phase.endsWith("STUCK")) each.result = "stuck";
     } else if (phase === "DONE" && since && !found.some((each) => each.step === step && !each.undo)) {
       const at = seconds(since) - start;
-      Object.assign(begin(step, false, attempt, at), { ended: Math.max(0, at), result: attempt ? "told" : "done" });
+      Object.assign(begin(step, false, attempt, at), { ended: Math.max(0, at), result: attempt ? "sent" : "done" });
     }
   }
-  // What was given up has no end of its own: it ends where its compensation, or the saga, does.
+  // For an attempt that was given up, no end is recorded: it ends with its compensation or the saga.
   for (const each of found) {
     const isGoing = saga.steps.some((step) => step.step === each.step && GOING[step.phase] && each.undo === step.phase.startsWith("UNDO_"));
     if (each.ended !== null || isGoing) continue;
@@ -79,7 +79,7 @@ export function attemptsOf(saga, story) {
   return found.sort((a, b) => a.began - b.began || place.get(a.step) - place.get(b.step));
 }
 
-/** The steps whose command or compensation an entry sent, as the log lines or the messages tell. */
+/** The steps whose command or compensation an entry sent, from the log lines or the messages. */
 function sentBy({ details, undoing, sent = [] }) {
   if (details.sent?.length) return details.sent.map((step) => ({ step, undo: undoing }));
   return sent.filter((each) => each.step && each.attempt === 1).map(({ step, eventId }) => ({ step, undo: eventId.includes(`/${step}:undo/`) }));

@@ -1,4 +1,4 @@
-// Number of orders by status; of an app without orders, of sagas.
+// Number of orders by status, or of sagas in an app without orders.
 
 import { el, keyed, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -8,7 +8,7 @@ import { section } from "./section.js";
 const ORDERS = ["SUBMITTED", "CREATED", "COMPLETED", "ROLLED_BACK", "CANCELLED"];
 const SAGAS = ["RUNNING", "COMPENSATING", "NEEDS_ATTENTION", "COMPLETED", "CANCELLED"];
 
-/** One line with the counts, each linked to the list of what it counts. */
+/** One line with the counts, each linked to the list of these orders or sagas. */
 export function ordersSection() {
   const stack = el("div", { class: "stack", "aria-hidden": "true" });
   const list = el("ul", { class: "legend" });

@@ -1,4 +1,4 @@
-// Whom the server takes this page for. What the caller may not do is not offered.
+// Name and role of the caller, from the server. Actions that the caller may not do are hidden.
 
 import { get, who } from "./api.js";
 
@@ -6,7 +6,7 @@ export const caller = {
   /** The answer of the API; null until it is known. */
   known: null,
 
-  /** Ask who the token belongs to. If that fails, every action is offered, and may be refused. */
+  /** Read the name and role of the token. If that fails, every action is shown, and may be refused. */
   async ask() {
     try {
       caller.known = await get("caller");
@@ -16,15 +16,15 @@ export const caller = {
     document.body.toggleAttribute("data-only-looks", caller.known?.mayAct === false);
   },
 
-  /** Whether the server knows no names, so that the operator has to give one. */
+  /** Whether the server has no tokens with names, so that the operator has to enter one. */
   get needsName() {
     return caller.known?.needsToken === false;
   },
 
-  /** What the history and the log of actions say of an action of this caller. */
+  /** How the history and the log of actions record the caller. */
   get remark() {
-    if (!caller.known) return "It stays in the history, with the name of your token.";
+    if (!caller.known) return "It is stored in the history, with the name of your token.";
     const name = caller.needsName ? who.get() : caller.known.name;
-    return name ? `It stays in the history as done by “${name}”.` : "It stays in the history, with your name.";
+    return name ? `It is stored in the history as done by “${name}”.` : "It is stored in the history, with your name.";
   },
 };

@@ -1,11 +1,11 @@
-// A chart over time, drawn by uPlot on a canvas, with the same in words below it.
+// A chart over time, drawn by uPlot on a canvas, with a summary as text below it.
 
 import { el, keyed, setText } from "./dom.js";
 import { moment } from "./format.js";
 
 const HEIGHT = 150;
 const PEN = 1.5;
-/** Height of a scale where every value is zero: of a share, one percent. */
+/** Height of a scale if every value is zero; one percent for a share. */
 const LOWEST = 0.01;
 
 /** Distances of the lines of a chart of whole numbers. */
@@ -17,7 +17,7 @@ const clock = (at) => hours.format(new Date(at * 1000));
 
 /**
  * A figure; `update(at, series)` draws `{name, values}` over times in seconds since the epoch. A
- * value is null where nothing is known. `format(value)` makes the text of a value. `isCount` is for
+ * value is null where it is unknown. `format(value)` makes the text of a value. `isCount` is for
  * whole numbers.
  */
 export function chart(title, about, format, isCount = false) {
@@ -60,7 +60,7 @@ export function chart(title, about, format, isCount = false) {
   return node;
 }
 
-/** A series in words: its newest value, its range, and when the highest was. */
+/** A series as text: its newest value, its range, and the time of the highest. */
 function seriesRow(name, format) {
   const text = el("span");
   const row = el("li", {}, el("span", { class: "swatch", "aria-hidden": "true" }), el("strong", {}, name), " ", text);

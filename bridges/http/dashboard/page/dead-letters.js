@@ -29,8 +29,8 @@ export function deadLetters(main, { parameters }) {
   main.replaceChildren(
     el("section", { class: "page" },
       el("div", { class: "title" }, heading(1, "Dead letters"),
-        el("p", { class: "muted" }, "Records that nobody could handle, the oldest first.")),
-      el("div", { class: "filters" }, el("label", { class: "check" }, all, " Also those that were seen to"),
+        el("p", { class: "muted" }, "Records that could not be handled, oldest first.")),
+      el("div", { class: "filters" }, el("label", { class: "check" }, all, " Also those replayed or discarded"),
         exportButtons("dead-letters", () => ({ all: all.checked && "true" }))),
       trouble, groups.nodes, chosen.node, none, list, el("p", { class: "more" }, next)),
   );
@@ -45,7 +45,7 @@ export function deadLetters(main, { parameters }) {
       chosen.shown(list);
       groups.show((await get("dead-letters/groups", {}, leave.signal)).groups);
       none.hidden = page.deadLetters.length > 0;
-      setText(none, all.checked ? "There are no dead letters." : "No record is left that nobody could handle.");
+      setText(none, all.checked ? "There are no dead letters." : "There are no open dead letters.");
       next.hidden = !page.next;
       if (page.next) {
         const wanted = new URLSearchParams({ ...(all.checked && { all: "true" }), after: page.next });

@@ -1,4 +1,4 @@
-// The view of definitions: the flow of each version, and how its steps do.
+// The view of definitions: the flow of each version, with failures and durations of its steps.
 
 import { get } from "./api.js";
 import { el, heading, keyed, setAttribute, setText } from "./dom.js";
@@ -64,9 +64,9 @@ function definitionSection({ definition }) {
     setText(flight, `${count(all)} in flight${all ? ` (${parts.join(", ")})` : ""}`);
     flow.update(current, null);
     const byName = new Map(current.steps.map((step) => [step.step, step]));
-    // Without sagas to take them from, figures are not zero.
+    // Without sagas the figures are unknown, not zero.
     const known = sampled ? steps : steps.map((each) => ({ ...each, done: null }));
-    setText(sample, sampled ? `Figures of the newest ${many(sampled, "saga")}.` : "None of the newest sagas is of it.");
+    setText(sample, sampled ? `Figures of the newest ${many(sampled, "saga")}.` : "None of the newest sagas has this version.");
     keyed(rows, known, (each) => each.step, (each) => stepRow(byName.get(each.step)));
   };
   return node;

@@ -9,12 +9,12 @@ import { section } from "./section.js";
 const EVERY = 10_000;
 const SHOWN = 5;
 
-/** A section, which asks for its data until `stop()`; hidden while nothing is kept. */
+/** A section that polls its data until `stop()`; hidden while nothing is kept. */
 export function earlySection() {
   const number = el("span", { class: "badge num" });
   const list = el("ul", { class: "rows" });
   const node = section("early", ["Early replies", number],
-    el("p", { class: "hint" }, "They came before their saga had sent the step, and are delivered when it does. Of orders that nobody knows, they become dead letters after a time."),
+    el("p", { class: "hint" }, "They came before their saga had sent the step, and are delivered when it does. Those of unknown orders become dead letters after a time."),
     list);
   node.hidden = true;
   const poll = polled("sagas/early", { limit: SHOWN }, EVERY, ({ data }) => {

@@ -5,10 +5,10 @@ import { count, moment, percent, rate, roughly, seconds } from "./format.js";
 import { live, now } from "./live.js";
 import { sparkline } from "./sparkline.js";
 
-/** Most and fewest seconds that the sparklines show, of the history that the system keeps. */
+/** Maximum and minimum number of seconds of the history that the sparklines show. */
 const WINDOW = 900;
 const SHORTEST = 120;
-/** Intervals of the history after which its newest figures are not those of now. */
+/** Number of intervals of the history after which its newest figures are not current. */
 const LATE = 3;
 
 /**
@@ -35,10 +35,10 @@ export function makeFigures() {
       const reach = Math.max(span, end - (inFlight[0]?.[0] ?? end));
       flight.spark.draw([...inFlight, [end, snapshot.inFlight]], reach, 5, end);
       const attention = snapshot.sagas.NEEDS_ATTENTION ?? 0;
-      stuck.say(count(attention), attention ? "stuck until somebody acts" : "nothing is stuck");
+      stuck.say(count(attention), attention ? "stuck until an operator acts" : "nothing is stuck");
       setAttribute(stuck.node, "data-kind", attention ? "stuck" : null);
       const held = snapshot.pausedOverdue;
-      const others = snapshot.overdue ? "their deadline has passed" : "every deadline is ahead";
+      const others = snapshot.overdue ? "their deadline has passed" : "no deadline has passed";
       late.say(count(snapshot.overdue), held ? `${count(held)} more wait for a pause to end` : others);
       setAttribute(late.node, "data-kind", snapshot.overdue ? "back" : null);
     },
@@ -55,20 +55,20 @@ export function makeFigures() {
       ended.spark.draw(pairs(at, endedRate), span, 1, now());
       const all = known.reduce((sum, each) => sum + each, 0);
       const lost = endedRate.reduce((sum, each, i) => sum + each * cancelledShare[i], 0);
-      failed.say(percent(all ? lost / all : null), all ? "of what ended" : known.length ? "nothing has ended" : unknown);
+      failed.say(percent(all ? lost / all : null), all ? "of ended sagas" : known.length ? "no saga has ended" : unknown);
       failed.spark.draw(pairs(at, cancelledShare), span, 0.2, now());
       setText(since, last ? `The last ${roughly(Math.min(WINDOW, now() - at[0] + data.resolution))}` : "");
     },
     showLetters({ page, problem }) {
       const number = page?.deadLetters.length ?? 0;
       const text = page ? `${count(number)}${page.next ? "+" : ""}` : "–";
-      dead.say(text, problem ? problem.title : !page ? "not known yet" : number ? "nobody has seen to them" : "none is open");
+      dead.say(text, problem ? problem.title : !page ? "not known yet" : number ? "to replay or discard" : "none is open");
       setAttribute(dead.node, "data-kind", number ? "back" : null);
     },
   };
 }
 
-/** The newest part of the lists of a history, of so many seconds; `at` has the ends of intervals. */
+/** The last `span` seconds of the lists of a history; `at` has the ends of intervals. */
 function within(history, span) {
   const { at = [], resolution, endedRate = [], cancelledShare = [], inFlight = [] } = history ?? {};
   const first = at.findIndex((each) => each > now() - span);

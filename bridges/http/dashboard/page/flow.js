@@ -1,4 +1,4 @@
-// The flow of a saga, drawn from its definition, with the way of one saga through it.
+// The flow of a saga, drawn from its definition, with the progress of one saga.
 
 import { el, svg } from "./dom.js";
 import { phaseText } from "./labels.js";
@@ -20,7 +20,7 @@ const KINDS = {
 
 /**
  * A drawing; `update(definition, steps)` draws it, `steps` being the states of a saga's steps by
- * name, or null for a definition alone. The table beside it has the same in words.
+ * name, or null for a definition alone. The table beside it has the same as text.
  */
 export function flowDrawing(label, describedBy) {
   const node = el("div", { class: "flow" });
@@ -76,7 +76,7 @@ function drawing(definition, steps, columns, label, describedBy) {
   }, nodes);
 }
 
-/** The state of a step: of an `each`, of its items, with how many there are and are done. */
+/** The state of a step; for an `each`, with the number of its items and of those that are done. */
 function stateOf(step, steps) {
   if (!steps) return null;
   const own = steps[step.step];

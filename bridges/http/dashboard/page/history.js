@@ -1,4 +1,4 @@
-// The view of the system: its last hours, its workers, what waits, and the last audit.
+// The view of the system: its last hours, its workers, waiting records, and the last audit.
 
 import { get } from "./api.js";
 import { auditCard } from "./audit-card.js";
@@ -31,7 +31,7 @@ export function history(main, { parameters }) {
   const choice = el("select", { id: "hours", onchange: () => filters("history", { hours: choice.value }) },
     RANGES.map(([value, name]) => el("option", { value, selected: value === hours }, name)));
   const charts = CHARTS.map(([title, about, format]) => chart(title, about, format, format === whole));
-  const none = el("p", { class: "empty", hidden: true }, "Nothing is recorded yet: workers write their figures every ten seconds.");
+  const none = el("p", { class: "empty", hidden: true }, "There are no figures yet: workers write them every ten seconds.");
   const trouble = el("div");
   const workers = workersSection();
   const audit = auditCard();

@@ -1,4 +1,4 @@
-// Actions on many: sent a part at a time, with progress, a stop, and the result of each.
+// Actions on many targets: sent in parts, with progress, a stop button, and the result of each.
 
 import { get, post } from "./api.js";
 import { el, setText } from "./dom.js";
@@ -6,18 +6,18 @@ import { count, many, words } from "./format.js";
 
 /** Targets in one request. */
 const PART = 25;
-/** Milliseconds between the first two looks for results; later ones are rarer. */
+/** Milliseconds between the first two requests for results; later intervals are longer. */
 const LOOK_EVERY = 1000;
 const RARER = 1.2;
 const RAREST = 30_000;
-/** What became of a saga after an action on it, by its status. */
+/** The result of an action on a saga, by the status of the saga. */
 const RESULTS = { COMPLETED: "completed", CANCELLED: "cancelled", NEEDS_ATTENTION: "still stuck", RUNNING: "under way", COMPENSATING: "being undone" };
 const UNDER_WAY = ["RUNNING", "COMPENSATING"];
 
 /**
- * Start an action on many targets. `send(part, request)` asks for one part; `name` says what is
- * done, `noun` what the targets are. Resolves when the first part was asked for, or throws its
- * Problem; the rest goes on in the background, and is told in a line of the page.
+ * Start an action on many targets. `send(part, request)` requests one part; `name` names the action,
+ * `noun` the targets. Resolves when the first part was requested, or throws its Problem. The other
+ * parts are sent in the background; a line of the page shows the progress.
  */
 export async function startJob({ name, noun, targets, send, done = () => {} }) {
   const first = await send(targets.slice(0, PART), "");
@@ -51,17 +51,17 @@ async function run(line, { noun, targets, send, first, done }) {
   done();
 }
 
-/** Tell the result of each until all are known, or the line is dismissed. */
+/** Show the results until all are known, or the line is dismissed. */
 async function results(line, { request, sent, pending, rest, noun, done }) {
   if (!request) {
-    line.tell(`nothing was left to do${rest}`, null);
+    line.tell(`nothing had to be done${rest}`, null);
     return;
   }
   let handled = false;
   for (let pause = LOOK_EVERY; line.node.isConnected; pause = Math.min(pause * RARER, RAREST)) {
     const found = await get(`operator-actions/requests/${request}`).catch((problem) => {
       if (problem.status && problem.status !== 503) throw problem;
-      return null;  // the server is away
+      return null;  // the server is unavailable
     });
     if (found) {
       const open = found.outcomes.asked ?? 0;
@@ -90,7 +90,7 @@ function told({ outcomes, refused, sagas }) {
   ];
 }
 
-/** The region is there while there is something in it. */
+/** Show the region only while it has jobs. */
 function showRegion() {
   const list = document.getElementById("jobs");
   list.parentElement.hidden = !list.children.length;
@@ -111,7 +111,7 @@ function jobLine(name) {
       bar.hidden = share === null;
       if (share !== null) bar.value = share;
     },
-    /** Everything was asked for, or it was stopped. */
+    /** Every part was requested, or the job was stopped. */
     asked(request) {
       stop.hidden = true;
       close.hidden = false;

@@ -1,4 +1,4 @@
-// Keys: move in the list that is shown, find, go to a view, and a list of the keys.
+// Keyboard shortcuts: move in the list, find, go to a view, and a list of the shortcuts.
 
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
@@ -14,7 +14,7 @@ const PAIR = 1500;
 
 let went = 0;
 
-/** Listen to keys; the body tells whether the last thing used was one. None of them works while something is typed, or a dialog is open. */
+/** Listen to keys; an attribute of the body is set while keys are used. Keys are ignored while a field has the focus, or a dialog is open. */
 export function listenToKeys(main, button) {
   button.addEventListener("click", showKeys);
   addEventListener("keydown", () => document.body.toggleAttribute("data-keys", true), true);
@@ -49,7 +49,7 @@ function actionOf(key, main) {
   return filter ? () => filter.focus() : null;
 }
 
-/** The rows of lists: the first link or button of each. Enter then does what it does anyway. */
+/** The first link or button of each row of the lists. Enter activates it without code here. */
 function move(main, by) {
   const rows = [...main.querySelectorAll("tbody tr, li.row, ul.rows > li, .row")].filter((row) => row.checkVisibility());
   const targets = [...new Set(rows.map((row) => row.querySelector("a[href], button")).filter(Boolean))];

@@ -4,7 +4,7 @@ import { letterGroupButton } from "./actions.js";
 import { el, keyed, setText } from "./dom.js";
 import { count, moment } from "./format.js";
 
-/** A list; `show(groups, least)` updates it with the groups of so many letters or more. */
+/** A list; `show(groups, least)` updates it with the groups of at least so many letters. */
 export function letterGroups(done) {
   const trouble = el("div");
   const tell = (problem) => trouble.replaceChildren(...problem);

@@ -57,14 +57,14 @@ function views(view, id) {
 
 function nothing(main) {
   main.replaceChildren(
-    el("div", { class: "page" }, heading(1, "There is nothing here"),
-      el("p", {}, "The address leads nowhere. ", el("a", { href: "#/" }, "Go to the overview"), ".")),
+    el("div", { class: "page" }, heading(1, "Page not found"),
+      el("p", {}, "There is no view at this address. ", el("a", { href: "#/" }, "Go to the overview"), ".")),
   );
 }
 
 let kind = null;
 
-/** An app without orders has a list of sagas in place of that of orders. */
+/** In an app without orders, the list of sagas replaces the list of orders. */
 function showKind(ordersSaga) {
   if (kind === ordersSaga) return;
   const isLate = kind === null && ordersSaga === "";
@@ -87,7 +87,7 @@ const TEXTS = {
   live: "Live",
   waiting: "Not live",
   away: "Not live",
-  refused: "Not let in",
+  refused: "Refused",
 };
 
 let lost = 0;
@@ -99,10 +99,10 @@ function showState() {
   setText(byId("live-text"), TEXTS[state]);
   document.body.toggleAttribute("data-old", Boolean(lost) && live.snapshot !== null);
   if (state === "refused" && live.problem.status === 401) {
-    // With a token, the server says what is wrong with it; without, there is nothing wrong yet.
+    // Only for a token that was sent, the problem explains why it was refused.
     askToken(
       again,
-      "This server asks for a token. It is kept in this tab only, and forgotten with it.",
+      "This server requires a token. It is kept in this tab only, until the tab is closed.",
       token.get() ? live.problem : null,
     );
   }
@@ -119,7 +119,7 @@ function tick() {
   const left = Math.max(0, Math.ceil((live.nextAt - Date.now()) / 1000));
   const texts = {
     refused: [problem?.title ?? "", problem?.detail ?? ""],
-    away: [since, "The database is away; the stream goes on when it is back."],
+    away: [since, "The database is unavailable. The figures continue when it is available again."],
     waiting: [
       since,
       `${problem ? `${problem.title}: ${problem.detail}. ` : "The server does not answer. "}` +
@@ -129,7 +129,7 @@ function tick() {
   const [title, text] = texts[state] ?? [since, ""];
   setText(byId("banner-title"), title);
   setText(byId("banner-text"), text);
-  setText(byId("banner-button"), state === "refused" ? "Give a token" : "Connect now");
+  setText(byId("banner-button"), state === "refused" ? "Enter a token" : "Connect now");
 }
 
 byId("banner-button").addEventListener("click", () => {

@@ -1,10 +1,10 @@
-// The messages of a saga: which one caused an event of its history, and which ones were sent then.
+// The messages of a saga: which one caused an event of its history, and which ones it sent.
 
 import { el, keyed, setText } from "./dom.js";
 import { count, moment } from "./format.js";
 import { kind } from "./story.js";
 
-/** Assign each message to the entries of a story: `arrived` caused it, `sent` came of it. */
+/** Assign each message to the entries of a story: `arrived` caused it, `sent` were sent by it. */
 export function withMessages(story, messages) {
   const byId = new Map(messages.map((each) => [each.eventId, each]));
   const caused = new Map();
@@ -66,7 +66,7 @@ function keptRow() {
   const body = el("pre", { tabindex: "0" });
   const node = el("li", {}, el("details", { class: "message" }, name, body));
   node.update = (each) => {
-    const why = each.why === "early" ? "came early: nothing waits for it yet" : `kept for the pause of ${each.why}`;
+    const why = each.why === "early" ? "came early: no step waits for it yet" : `kept for the pause of ${each.why}`;
     setText(name, `${each.status || "A record"} of ${each.topic}, ${why}, since ${moment(each.at)}`);
     setText(body, typeof each.body === "string" ? each.body : JSON.stringify(each.body, null, 2));
   };

@@ -9,11 +9,11 @@ import { selection } from "./selection.js";
 
 /** Number of sagas that are shown one by one. */
 const SHOWN = 6;
-/** Number of sagas of one cause from which on they are shown as a group, and not one by one. */
+/** Minimum number of sagas of one cause that are shown as a group. */
 const GROUP = 3;
 
 const keyOf = ({ saga, step, code, cause }) => JSON.stringify([saga, step, code, cause]);
-/** A saga with a code is compensating already: what is stuck is an undo. */
+/** A saga with a code is already compensating, so an undo is stuck. */
 const placeOf = ({ step, code }) => (code ? `undo of ${step}` : step);
 
 /** Groups of these sagas and the sagas themselves, with actions on each and on the chosen. */
@@ -33,7 +33,7 @@ export function attentionSection() {
   const bar = el("div", { class: "all act", hidden: true }, chosen.node, everything);
   const lists = el("div", {}, groups, list);
 
-  /** The sagas of what is chosen: each is named by its id, or by its group. */
+  /** The sagas of the chosen rows: a row is a saga, or a group. */
   async function idsOf(keys) {
     const found = await Promise.all(keys.map((key) => (shown.has(key) ? idsOfGroup(shown.get(key)) : [key])));
     return [...new Set(found.flat())];
@@ -53,7 +53,7 @@ export function attentionSection() {
       for (const group of several) shown.set(keyOf(group), group);
       const single = snapshot.needsAttention.filter((saga) => !shown.has(keyOf(saga)));
       more.hidden = all <= SHOWN;
-      // The groups are made of the oldest ones only.
+      // Only the oldest sagas are grouped.
       const left = all - snapshot.groups.reduce((sum, group) => sum + group.count, 0);
       setText(beyond, left > 0 ? `; ${count(left)} newer ones are in no group yet` : "");
       groups.hidden = !several.length;

@@ -30,7 +30,7 @@ export function lettersSection() {
       setText(number, found.length ? `${count(found.length)}${page.next ? "+" : ""}` : "");
       none.hidden = found.length > 0;
       if (problem) setText(none, `${problem.title}: ${problem.detail}`);
-      else setText(none, page ? "No record is left that nobody could handle." : UNKNOWN);
+      else setText(none, page ? "There are no open dead letters." : UNKNOWN);
       more.hidden = !found.length;
       const now = found.map((letter) => letter.number).join();
       if (shown !== now) poll.again();

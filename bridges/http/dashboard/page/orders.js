@@ -21,7 +21,7 @@ const TYPING = 250;
 const ORDERS = ["SUBMITTED", "CREATED", "ROLLED_BACK", "COMPLETED", "CANCELLED"];
 const IN_FLIGHT = ["RUNNING", "COMPENSATING", "NEEDS_ATTENTION"];
 const SAGAS = [...IN_FLIGHT, "COMPLETED", "CANCELLED"];
-/** In the address in place of a status: sagas of any. */
+/** In the address in place of a status: sagas of any status. */
 const ANY = "ANY";
 
 /** Show the list in `main`. Returns a function that closes the view. */
@@ -55,7 +55,7 @@ export function orders(main, { parameters }) {
   ].filter(Boolean);
   main.replaceChildren(
     el("section", { class: "page" },
-      el("div", { class: "title" }, heading(1, saga ? "Sagas" : "Orders"), el("p", { class: "muted" }, "The newest first.")),
+      el("div", { class: "title" }, heading(1, saga ? "Sagas" : "Orders"), el("p", { class: "muted" }, "Newest first.")),
       el("form", { class: "filters", role: "search", onsubmit: open },
         el("span", {}, el("label", { for: "prefix" }, "Id begins with"), " ", prefix),
         el("span", {}, el("label", { for: "status" }, "Status"), " ", status),
@@ -85,7 +85,7 @@ export function orders(main, { parameters }) {
     const of = value.startsWith("saga:") ? { saga: value.slice(5) } : { status: value };
     return { ...of, prefix: prefix.value, ...fields, ...more };
   }
-  /** What the list asks for, without its page. */
+  /** The parameters of the list, without its page. */
   function asked() {
     const { definition, ...others } = fields;
     const of = saga ? { status: saga === ANY ? "" : saga, saga: definition } : { status: status.value || given, definition };
@@ -124,7 +124,7 @@ export function orders(main, { parameters }) {
       none.hidden = rows.length > 0;
       const searching = Object.keys(fields).length > 0;
       const isFiltered = searching || (status.value && saga !== ANY) || prefix.value;
-      setText(none, isFiltered ? `No ${noun} is like that.` : `There are no ${noun}s yet.`);
+      setText(none, isFiltered ? `No ${noun} matches.` : `There are no ${noun}s yet.`);
       back.hidden = !((searching || saga) && page.next && page.searchedBackTo);
       setText(back, `Searched back to ${moment(page.searchedBackTo)}; older ${noun}s are searched on the next page.`);
       newest.hidden = !now.after;

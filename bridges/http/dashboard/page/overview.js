@@ -16,7 +16,7 @@ import { pausedSection } from "./paused.js";
 import { polled } from "./polled.js";
 import { retryingSection } from "./retrying.js";
 
-/** The system writes its figures as often, in milliseconds. */
+/** Milliseconds between requests for the history: the interval at which workers write it. */
 const EVERY = 10_000;
 
 /** Show the overview in `main`. Returns a function that closes the view. */

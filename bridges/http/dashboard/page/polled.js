@@ -1,8 +1,8 @@
-// Data that is asked for at intervals while a view shows it and the page is visible.
+// Data that is requested at intervals while a view shows it and the page is visible.
 
 import { get } from "./api.js";
 
-/** Ask now and every `every` milliseconds; `show({data, problem})` gets the latest. */
+/** Request now and every `every` milliseconds; `show({data, problem})` gets the latest result. */
 export function polled(path, parameters, every, show) {
   const leave = new AbortController();
   let timer = 0;

@@ -8,7 +8,7 @@ import { section, UNKNOWN } from "./section.js";
 
 const EVERY = 5000;
 
-/** A section, which asks for its data until `stop()`. */
+/** A section that polls its data until `stop()`. */
 export function retryingSection() {
   const list = el("ul", { class: "rows groups", "aria-label": "Retried steps" });
   const none = el("p", { class: "empty" }, UNKNOWN);

@@ -1,9 +1,9 @@
-// Loads what only the view of one saga has: definition, waits, messages, timeline of the logs.
+// Loads the details of one saga: definition, waits, messages, timeline from the logs.
 
 import { get, part } from "./api.js";
 import { live } from "./live.js";
 
-/** Seconds after which what depends on other sagas is read again. */
+/** Seconds after which data that depends on other sagas is read again. */
 const OTHERS = 5;
 
 /** `load(saga, signal)` returns the details of a saga, read again only if they may differ. */

@@ -1,4 +1,4 @@
-// The view of one saga, of an order or of anything else.
+// The view of one saga, with or without an order.
 
 import { get, part } from "./api.js";
 import { everySecond } from "./clock.js";

@@ -16,7 +16,7 @@ import { relatedList, waitsList } from "./waits.js";
 const PAUSE = 1;
 const ENDED = ["COMPLETED", "CANCELLED"];
 
-/** A section; `update(saga)` shows its state, `tell(details)` what only `GET sagas/{id}` has. */
+/** A section; `update(saga)` shows its state, `tell(details)` the details that only `GET sagas/{id}` returns. */
 export function sagaSection(saga, done) {
   const label = statusLabel(saga.status);
   const took = el("span", { class: "muted num" });
@@ -75,14 +75,14 @@ export function sagaSection(saga, done) {
     const stuck = current.steps.filter(isStuck).length;
     const open = !ENDED.includes(current.status);
     const wanted = [stuck > 1 ? "resume" : "", open && !current.code ? "cancel" : ""].filter(Boolean);
-    const key = [...wanted, live.snapshot?.ordersSaga].join();  // which names what is cancelled
+    const key = [...wanted, live.snapshot?.ordersSaga].join();  // decides the labels of the buttons
     if (key === shownButtons) return;
     shownButtons = key;
     buttons.replaceChildren(...wanted.map((action) => sagaButton(action, current, "", done)));
   }
 
   function draw() {
-    // The details may be older than the state: then they are of another history, and wait.
+    // Details that are older than the state do not match its history: newer ones follow.
     const fresh = details?.history.length === current.history.length ? details : null;
     const whole = { ...(fresh ?? {}), ...current };
     story = withMessages(storyOf(current, details?.timeline), details?.messages ?? []);

@@ -1,4 +1,4 @@
-// What orders or sagas are looked for: the fields of the filter, in the address.
+// The search for orders or sagas: the fields of the filter, which are stored in the address.
 
 import { el } from "./dom.js";
 
@@ -14,15 +14,15 @@ const OF_ORDERS = ["customer", "sku", "amountFrom", "amountTo"];
 
 const OF_SAGAS = ["definition", "cause"];
 
-/** Parameters of the list that have a place of their own. */
+/** Parameters of the list that have controls outside of this form. */
 const OTHERS = ["saga", "status", "prefix", "after"];
 
-/** What the address looks for besides: also a field that nobody knows, of which the API tells. */
+/** The other parameters in the address; the API reports unknown ones. */
 export function searched(parameters) {
   return Object.fromEntries([...parameters].filter(([name, value]) => value && !OTHERS.includes(name)));
 }
 
-/** A form of the fields, open if one has a value; `search(fields)` is called when it is sent. */
+/** A form of the fields, open if one has a value; `search(fields)` is called when it is submitted. */
 export function searchForm(parameters, { ofSagas, hasOrders }, search) {
   const given = searched(parameters);
   const fields = FIELDS.filter(([name]) => (ofSagas || !OF_SAGAS.includes(name)) && (hasOrders || !OF_ORDERS.includes(name)));

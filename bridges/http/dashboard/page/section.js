@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 
-/** Stands in place of data before there is any: no data is not zero. */
+/** Shown before data has been loaded: unknown is not zero. */
 export const UNKNOWN = "Not known yet.";
 
 /** A section labelled by its heading. */

@@ -1,11 +1,11 @@
-// Checkboxes of a list, and the buttons for an action on all that are chosen.
+// Checkboxes of a list, and the buttons for an action on all chosen rows.
 
 import { el, setText } from "./dom.js";
 import { count } from "./format.js";
 
 /**
- * The chosen of a list, by key; `all` names all of it. `buttons(chosen)` makes the buttons,
- * `chosen()` returns the keys.
+ * The chosen rows of a list, by key; `all` is the label of the checkbox for all rows.
+ * `buttons(chosen)` makes the buttons, `chosen()` returns the keys.
  */
 export function selection(all, buttons) {
   const keys = new Set();
@@ -42,7 +42,7 @@ export function selection(all, buttons) {
       });
       return box;
     },
-    /** The list was shown again: what it has no longer is not chosen any more. */
+    /** Update after the list was rendered: rows that are gone are no longer chosen. */
     shown(list) {
       boxes = [...list.querySelectorAll("input[type=checkbox]")];
       const there = new Set(boxes.map((box) => box.value));

@@ -17,7 +17,7 @@ function open(saga, { message, outcome, schema }, done) {
     fieldOf(name, resolved(each, schema), (schema.required ?? []).includes(name)));
   openDialog({
     title: `Send ${message}`,
-    text: outcome === "failed" ? "The step fails with it." : "The saga goes on with it.",
+    text: outcome === "failed" ? "The step fails with it." : "The saga continues with it.",
     danger: outcome === "failed",
     submit: "Send",
     fields: [
@@ -35,7 +35,7 @@ function open(saga, { message, outcome, schema }, done) {
   });
 }
 
-/** A schema without references, and of several the first that is not null. */
+/** The schema without references; of alternatives, the first that is not null. */
 function resolved(schema, whole) {
   const name = schema.$ref?.replace("#/$defs/", "");
   if (name) return resolved(whole.$defs?.[name] ?? {}, whole);
@@ -43,7 +43,7 @@ function resolved(schema, whole) {
   return one ? { ...resolved(one, whole), default: schema.default } : schema;
 }
 
-/** `{name, nodes, read()}`: the value, undefined for what is left empty. Throws for no valid JSON. */
+/** `{name, nodes, read()}`: `read` returns the value, undefined if empty. Throws for invalid JSON. */
 function fieldOf(name, schema, required) {
   const id = `field-${name}`;
   const input = inputOf(schema, { id, name, required, "aria-describedby": schema.description ? `${id}-help` : null });

@@ -18,7 +18,7 @@ export function storyOf(saga, timeline) {
     const line = logged.get(keyOf(entry))?.shift();
     return { ...entry, at: seconds(entry.at), details: line?.details ?? {} };
   });
-  // The history counts repetitions in one entry, and leaves out what may be ignored silently.
+  // The history has one entry for repetitions, and leaves out events without an effect.
   const kept = new Set(saga.history.map(keyOf));
   for (const [key, lines] of logged) {
     if (!key.startsWith(IGNORED) || kept.has(key)) continue;
@@ -111,7 +111,7 @@ export function followUp({ details, undoing }) {
 export function why({ event, cause }) {
   if (!cause) return "";
   if (cause.startsWith("timer:")) {
-    return kind(event).endsWith("retried") ? "its pause was over" : "its deadline passed";
+    return kind(event).endsWith("retried") ? "the wait before the retry ended" : "its deadline passed";
   }
   if (cause.startsWith("operator/")) return "an operator asked";
   const status = /(?:^|\/)([A-Z][A-Z_]+|[a-z]+_[a-z_]+)$/.exec(cause);

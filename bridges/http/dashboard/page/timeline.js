@@ -17,7 +17,7 @@ const NICE = [
 ];
 const KINDS = { done: "done", told: "done", undone: "back", failed: "stuck", refused: "stuck", stuck: "stuck", "no answer": "back", skipped: "idle" };
 
-/** A section with `update(saga, story)`, and `tick()` for what is under way. */
+/** A section with `update(saga, story)`, and `tick()` for attempts under way. */
 export function timelineSection() {
   const axis = el("div", { class: "axis", "aria-hidden": "true" });
   const rows = el("tbody");
@@ -70,7 +70,7 @@ export function timelineSection() {
     "+": () => zoom(0.4), "=": () => zoom(0.4), "-": () => zoom(2.5), 0: reset,
     ArrowLeft: () => move(-0.5), ArrowRight: () => move(0.5),
   };
-  /** Show a part that is longer by a factor; what is at this share of the axis stays there. */
+  /** Zoom by a factor; the point at this share of the axis stays where it is. */
   function zoom(factor, share = 0.5) {
     const [from, to] = shown();
     const length = Math.max(SHORTEST, (to - from) * factor);

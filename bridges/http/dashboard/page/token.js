@@ -9,7 +9,7 @@ export function askToken(changed, text = "", problem = null) {
   if (document.querySelector("dialog[open]")) return;
   openDialog({
     title: "Token",
-    text: text || "Whoever runs this server gives you one. It is kept in this tab only, and forgotten with it.",
+    text: text || "Get one from the person who runs this server. It is kept in this tab only, until the tab is closed.",
     submit: "Use it",
     problem,
     fields: [
@@ -22,7 +22,7 @@ export function askToken(changed, text = "", problem = null) {
         : null,
     async send(form) {
       const given = form.get("bearer").trim();
-      if (/[^\x21-\x7e]/.test(given)) throw new Error("A token has no spaces, and nothing but plain characters.");
+      if (/[^\x21-\x7e]/.test(given)) throw new Error("A token consists of ASCII characters without spaces.");
       token.set(given);
       changed();
     },

@@ -18,7 +18,7 @@ export function waitsList(done) {
   return list;
 }
 
-/** Without details, as far as the states of the steps tell. */
+/** What a saga waits for, as far as it follows from the states of its steps. */
 function waitsOf(saga) {
   const kinds = { SENT: "reply", ASKED: "reply", BACKOFF: "retry", STUCK: "person" };
   return saga.steps
@@ -31,7 +31,7 @@ const keyOf = (each, { lock }) => JSON.stringify([each.step, each.kind, each.und
 
 function waitRow(wait, saga, done) {
   const until = el("span", { class: "num" });
-  // What is sent again, or only waits for a time, does so then; the others give up then.
+  // For a retry or a delay, this is the time at which the saga continues; for others, it gives up.
   const word = ["retry", "delay"].includes(wait.kind) ? " " : ", deadline ";
   const end = el("span", {}, word, until);
   const row = el("li", { "data-kind": wait.kind === "person" ? "stuck" : wait.pause ? "back" : "going" },
@@ -51,7 +51,7 @@ function waitRow(wait, saga, done) {
 function sentence({ step, kind, undo, child, service, signals, cause }, { lock }) {
   const name = el("strong", {}, step);
   const what = undo ? ["the undo of ", name] : [name];
-  if (kind === "person") return ["Stuck in ", ...what, cause ? `: ${cause}` : "", ", until somebody acts"];
+  if (kind === "person") return ["Stuck in ", ...what, cause ? `: ${cause}` : "", ", until an operator acts"];
   if (kind === "retry") return ["Will send ", ...what, " again"];
   if (kind === "delay") return ["Waits in ", name, " for a time to pass"];
   if (kind === "child") return ["Waits for ", ...what, child ? ": " : "", child ? sagaLink(child) : ""];
