@@ -27,7 +27,7 @@ TAKEN: Mapping[str, tuple[str, ...] | None] = {
     "trace": ("database", "log_dir"),
     "show": ("app", "database"),
     "orders": ("app", "database"),
-    "sagas": ("database",),
+    "sagas": ("app", "database"),
     "sagas start": _LOG,
     "http token": ("database",),
     "simulate": ("app",),
