@@ -24,7 +24,7 @@ class KafkaLog:
     session_timeout: float = 10.0
 
     @property
-    def patience(self) -> float:
+    def longest_outage(self) -> float:
         """Seconds that a worker waits for the database before it leaves its group.
 
         Longer than it takes that a worker without a heartbeat loses its shards: most outages are

@@ -100,7 +100,7 @@ class ClientPort(Protocol):
         ...
 
     @property
-    def patience(self) -> float:
+    def longest_outage(self) -> float:
         """Seconds that a worker waits for the database before it leaves its group."""
         ...
 

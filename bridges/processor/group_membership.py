@@ -13,21 +13,21 @@ class GroupMembership:
     An outage may affect only this worker. Its shards then move to workers that can commit.
     """
 
-    def __init__(self, context: ProcessorContext, patience: float) -> None:
-        """`patience` is the time in seconds for which a worker waits for the database."""
+    def __init__(self, context: ProcessorContext, longest_outage: float) -> None:
+        """`longest_outage` is the time in seconds for which a worker waits for the database."""
         self._context = context
-        self._patience = patience
+        self._longest_outage = longest_outage
         self.has_left = False
 
     @property
-    def is_doubtful(self) -> bool:
+    def is_undecided(self) -> bool:
         """Whether to decide again later: while the database is unavailable, and until a return."""
-        return self.has_left or self._away() > 0.0
+        return self.has_left or self._outage() > 0.0
 
     @property
-    def is_impatient(self) -> bool:
+    def is_outage_too_long(self) -> bool:
         """Whether the outage has lasted for longer than a worker waits for the database."""
-        return self._away() > self._patience
+        return self._outage() > self._longest_outage
 
     def is_database_back(self) -> bool:
         """Try a write to the database; a read would also succeed on a read-only server."""
@@ -37,6 +37,6 @@ class GroupMembership:
             return False
         return True
 
-    def _away(self) -> float:
+    def _outage(self) -> float:
         """Seconds since the outage of the database began; 0.0 if there is none."""
         return self._context.outages.lasts("database", self._context.clock.now())

@@ -100,7 +100,7 @@ class KafkaLogAdapter:
         client.check_topics(topics, self._context.store.partitions)
         self._writer = client.producer()
         self._writer.start(topics)
-        self._membership = GroupMembership(self._context, client.patience)
+        self._membership = GroupMembership(self._context, client.longest_outage)
         self._read_topics = [topic for topic in topics if topic in read]
         self._join()
         self._publisher.open(self._writer)
@@ -135,7 +135,7 @@ class KafkaLogAdapter:
         if self._host.state is State.STOPPED:
             return
         member, host = self._membership, self._host
-        if member.is_impatient or member.has_left:
+        if member.is_outage_too_long or member.has_left:
             # A worker without shards commits nothing, so it tries a write.
             if not host.has_batch and member.is_database_back():
                 host.database_is_back()
@@ -145,7 +145,7 @@ class KafkaLogAdapter:
             elif not member.has_left:
                 member.has_left = True
                 self._leave()
-        if member.is_doubtful:
+        if member.is_undecided:
             self.on_database_away()
 
     def _offsets_of_roles(self, group: str) -> RoleOffsets:

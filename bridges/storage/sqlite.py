@@ -156,11 +156,11 @@ class SqliteConnection:
         return self._transaction(SCHEMA_SECONDS)
 
     @contextmanager
-    def _transaction(self, patience: float) -> Iterator[Any]:
+    def _transaction(self, longest_wait: float) -> Iterator[Any]:
         with _sqlite_errors:
             cursor = self._cursor
             self._besides.clear()
-            self._begin(cursor, patience)
+            self._begin(cursor, longest_wait)
             try:
                 yield cursor
                 cursor.execute("COMMIT")
@@ -173,14 +173,14 @@ class SqliteConnection:
                     cursor.execute("ROLLBACK")
                 raise
 
-    def _begin(self, cursor: sqlite3.Cursor, patience: float) -> None:
-        """Take the write lock; wait for it at most `patience` seconds.
+    def _begin(self, cursor: sqlite3.Cursor, longest_wait: float) -> None:
+        """Take the write lock; wait for it at most `longest_wait` seconds.
 
         SQLite itself waits in steps of up to 100 ms, which costs throughput with two workers.
         """
         cursor.execute("PRAGMA busy_timeout=0")
         try:
-            latest = time.monotonic() + patience
+            latest = time.monotonic() + longest_wait
             while True:
                 try:
                     cursor.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ class SimulatedClient:
         self._kafka = kafka
         self._worker = worker
         self.group = GROUP
-        self.patience = float("inf")  # every simulated outage affects all workers
+        self.longest_outage = float("inf")  # every simulated outage affects all workers
         self.consumers: list[SimulatedConsumer] = []
         self.producers: list[SimulatedProducer] = []
 

@@ -93,12 +93,12 @@ def _table(transitions: tuple[Transition, ...], width: int) -> Table:
     table.add_column(overflow="fold", style="dim", justify="right", ratio=1)
     for transition in transitions:
         mark, style = _MARKS.get(transition.event, ("•", ""))
-        said = _description(transition, style)
+        text = _description(transition, style)
         cause = Text(f"⟵ {transition.cause}" if transition.cause else "", "dim")
         if width < WIDE:
-            said, cause = Text.assemble(said, "  ", cause), Text()
+            text, cause = Text.assemble(text, "  ", cause), Text()
         offset = _offset(transition.offset)
-        table.add_row(offset, Text(mark, style), Text(transition.step or "", style), said, cause)
+        table.add_row(offset, Text(mark, style), Text(transition.step or "", style), text, cause)
     return table
 
 

@@ -87,7 +87,7 @@ class ScriptedClient:
     """Implements `ClientPort`."""
 
     group = "order-sagas"
-    patience = 30.0
+    longest_outage = 30.0
 
     def __init__(self) -> None:
         self.consumers: list[ScriptedConsumer] = []
